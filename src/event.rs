@@ -1,0 +1,261 @@
+//! Events: what leaves the engine for browsers, the store and the terminal.
+
+use crate::alert::{Alert, AlertRecord, Severity};
+use crate::time::WallTime;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What the engine has to say; drained by whoever drives it.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A new alert.
+    Alert(Alert),
+    /// An alert grew: more of the same. At most one a second per alert.
+    AlertGrown(Alert),
+    /// A device appeared or changed (by its id in the devices table).
+    Device(Box<DeviceRecord>),
+}
+
+/// The first screen, and the `snapshot` event once a second.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// The program.
+    pub monitor: Monitor,
+    /// What comes in.
+    pub capture: Capture,
+    /// How much flows.
+    pub traffic: Traffic,
+    /// The machine.
+    pub system: System,
+    /// What is wrong.
+    pub alerts: Alerts,
+    /// Who moves most, over the last minute; at most 10, most bytes first.
+    pub top_talkers: Vec<Talker>,
+    /// Who is there.
+    pub devices: Devices,
+}
+
+/// The program itself.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Monitor {
+    /// Version of netmonitor.
+    pub version: &'static str,
+    /// `live` or `replay`.
+    pub mode: &'static str,
+    /// `ok` or `degraded`.
+    pub status: &'static str,
+    /// Why degraded, in words.
+    pub problems: Vec<String>,
+    /// Host name of this machine.
+    pub host: String,
+    /// Now.
+    pub time: WallTime,
+    /// When this process began.
+    pub started: WallTime,
+    /// Seconds since.
+    pub uptime_seconds: u64,
+    /// Browsers that watch live.
+    pub viewers: u32,
+}
+
+/// What comes in.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Capture {
+    /// One per interface (or file).
+    pub interfaces: Vec<Interface>,
+    /// Frames seen since start.
+    pub packets: u64,
+    /// Bytes seen since start.
+    pub bytes: u64,
+    /// Frames understood.
+    pub decoded: u64,
+    /// Frames refused.
+    pub rejected: u64,
+    /// Frames lost: kernel, ring and our own.
+    pub dropped: u64,
+    /// Frames seen in the last second.
+    pub packets_per_second: f64,
+    /// Frames lost in the last second.
+    pub dropped_per_second: f64,
+    /// What this sensor sees, in words: `mirror`, `own`, `one_way`, `silent`, `unknown`.
+    pub sees: &'static str,
+}
+
+/// One interface.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Interface {
+    /// Name, such as `eth0`.
+    pub name: String,
+    /// `ring`, `pnet` or `file`.
+    pub source: &'static str,
+    /// Whether frames can come.
+    pub up: bool,
+    /// Frames received.
+    pub packets: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Frames dropped by the kernel before we could read them.
+    pub dropped: u64,
+    /// What is wrong with it, in words.
+    pub problem: Option<String>,
+}
+
+/// How much flows. "In" is to inside hosts from outside, "out" the other way, "internal" inside to inside.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Traffic {
+    /// Bytes per second, last second.
+    pub in_bytes_per_second: f64,
+    /// Bytes per second, last second.
+    pub out_bytes_per_second: f64,
+    /// Bytes per second, last second.
+    pub internal_bytes_per_second: f64,
+    /// Flows in the table.
+    pub flows: u64,
+    /// The last five minutes, one point a second, oldest first: only in `/api/dashboard`, empty in the event.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<TrafficPoint>,
+}
+
+/// One second (or longer step) of traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct TrafficPoint {
+    /// Start of the step.
+    pub time: WallTime,
+    /// Bytes from outside to inside.
+    pub bytes_in: u64,
+    /// Bytes from inside to outside.
+    pub bytes_out: u64,
+    /// Bytes inside to inside (and whatever else).
+    pub bytes_internal: u64,
+    /// Packets from outside to inside.
+    pub packets_in: u64,
+    /// Packets from inside to outside.
+    pub packets_out: u64,
+    /// Packets inside to inside.
+    pub packets_internal: u64,
+    /// Frames dropped.
+    pub dropped: u64,
+}
+
+/// The machine under it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct System {
+    /// CPU of this process over the last second, percent of one core.
+    pub cpu_percent: f64,
+    /// Resident memory of this process.
+    pub memory_bytes: u64,
+    /// Temperature of the processor, when there is a sensor.
+    pub temperature_celsius: Option<f64>,
+    /// One-minute load average.
+    pub load: f64,
+    /// Free bytes where the store is.
+    pub disk_free_bytes: Option<u64>,
+    /// Size of the store file.
+    pub store_bytes: u64,
+    /// Bytes written to the store today.
+    pub written_today_bytes: u64,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Alerts {
+    /// Open (not acknowledged) alerts by severity name.
+    pub open: BTreeMap<&'static str, u64>,
+    /// The newest, at most 20: only in `/api/dashboard`, empty in the event.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<AlertRecord>,
+}
+
+impl Alerts {
+    /// No open alert of any severity.
+    pub fn none_open() -> BTreeMap<&'static str, u64> {
+        Severity::ALL.iter().map(|s| (s.name(), 0)).collect()
+    }
+}
+
+/// A host by what it moves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Talker {
+    /// Address.
+    pub ip: String,
+    /// Station address, when known.
+    pub mac: Option<String>,
+    /// Name, when known.
+    pub name: Option<String>,
+    /// Vendor, when known.
+    pub vendor: Option<String>,
+    /// Whether it is one of ours.
+    pub inside: bool,
+    /// Bytes per second it received.
+    pub in_bytes_per_second: f64,
+    /// Bytes per second it sent.
+    pub out_bytes_per_second: f64,
+    /// Bytes it received since first seen.
+    pub bytes_in: u64,
+    /// Bytes it sent since first seen.
+    pub bytes_out: u64,
+}
+
+/// Who is there.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Devices {
+    /// Devices known.
+    pub total: u64,
+    /// Seen in the last five minutes.
+    pub online: u64,
+    /// First seen in the last 24 hours.
+    pub new_today: u64,
+    /// At most 24, online ones first, then most recently seen: only in `/api/dashboard`, empty in the event.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<DeviceRecord>,
+}
+
+/// One device, as `/api/devices` gives it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+pub struct DeviceRecord {
+    /// Stable id: the MAC without colons (`02000000aabb`), or `ip-` and the address where no MAC is visible.
+    pub id: String,
+    /// Station addresses.
+    pub macs: Vec<String>,
+    /// IP addresses, most recent first, at most 8.
+    pub ips: Vec<String>,
+    /// The name to show: the owner's, else the best one seen, else vendor or address.
+    pub label: String,
+    /// Name the owner gave.
+    pub name: Option<String>,
+    /// Names seen on the wire and where each came from.
+    pub names: Vec<NameRecord>,
+    /// Registered vendor of the MAC.
+    pub vendor: Option<String>,
+    /// Whether the MAC is random (locally administered).
+    pub random_mac: bool,
+    /// Kind of device; `unknown` allowed.
+    pub kind: String,
+    /// What the kind rests on.
+    pub kind_why: Option<String>,
+    /// First seen.
+    pub first_seen: WallTime,
+    /// Last seen.
+    pub last_seen: WallTime,
+    /// Seen in the last five minutes.
+    pub online: bool,
+    /// Bytes received today (since midnight UTC).
+    pub bytes_in_today: u64,
+    /// Bytes sent today.
+    pub bytes_out_today: u64,
+    /// Risk 0-100.
+    pub risk: u8,
+    /// Owner's notes.
+    pub notes: String,
+    /// Owner says: tell me when it is gone.
+    pub important: bool,
+}
+
+/// A name and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct NameRecord {
+    /// The name, cleaned.
+    pub name: String,
+    /// `dhcp`, `mdns`, `nbns`, `llmnr`, `dns`, `sni`.
+    pub source: String,
+}

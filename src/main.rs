@@ -1,0 +1,2 @@
+//! The `netmonitor` program.
+fn main() {}

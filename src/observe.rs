@@ -1,0 +1,238 @@
+//! Observations: what a frame meant. The engine makes them, detectors read them.
+
+use crate::addr::{Ip, MacAddr};
+use crate::table::flows::Flow;
+use crate::wire::{arp::Arp, dhcp, dns, http, login, nbns, tls};
+
+/// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
+#[derive(Clone, Copy, Debug)]
+pub enum Observation<'a> {
+    /// The first packet of a flow (TCP: a SYN; UDP and others: the first datagram). Midstream TCP is not opened.
+    FlowOpened(&'a Flow),
+    /// The server's first answer: SYN-ACK, or the first datagram back.
+    FlowAnswered(&'a Flow),
+    /// TCP handshake completed by the client.
+    FlowEstablished(&'a Flow),
+    /// RST in answer to a SYN, or an ICMP unreachable about the flow's first packets.
+    FlowRefused(&'a Flow),
+    /// The flow is over: FIN, RST, silence or eviction. Comes once per flow, also for midstream and refused ones.
+    FlowEnded(&'a Flow),
+    /// A TCP segment that belongs to no flow and cannot open one: FIN, NULL, XMAS, Maimon, bare ACK, SYN-FIN.
+    /// (RST and SYN-ACK without a flow are `Backscatter`.)
+    Stray(Stray),
+    /// RST or SYN-ACK that belongs to no flow: answers to somebody else's spoofing.
+    Backscatter(Stray),
+    /// Any ARP message.
+    Arp(&'a ArpSeen),
+    /// An IPv6 neighbour advertisement.
+    Neighbor(&'a NeighborSeen),
+    /// An ICMP or ICMPv6 echo request.
+    Echo {
+        /// Who pings.
+        source: Ip,
+        /// Who is pinged.
+        target: Ip,
+    },
+    /// An ICMP or ICMPv6 echo reply.
+    EchoReply {
+        /// Who answers.
+        source: Ip,
+        /// Who had asked.
+        target: Ip,
+    },
+    /// A DNS message over UDP or TCP port 53.
+    Dns(&'a DnsSeen<'a>),
+    /// An mDNS or LLMNR message.
+    LocalName(&'a DnsSeen<'a>),
+    /// A NetBIOS name service message.
+    Nbns {
+        /// Sender.
+        source: Ip,
+        /// Receiver.
+        target: Ip,
+        /// What it says.
+        message: &'a nbns::Message,
+    },
+    /// A DHCPv4 message.
+    Dhcp(&'a DhcpSeen<'a>),
+    /// A DHCPv6 message.
+    Dhcp6 {
+        /// Sender's station.
+        mac: MacAddr,
+        /// Sender.
+        source: Ip,
+        /// What it says.
+        message: &'a dhcp::Message6<'a>,
+    },
+    /// A TLS ClientHello, over TCP or inside QUIC (`flow.app` tells).
+    TlsClient(&'a Flow, &'a tls::ClientHello),
+    /// A TLS ServerHello, with the certificate when readable.
+    TlsServer(&'a Flow, &'a tls::ServerHello),
+    /// The first HTTP request head of a connection.
+    HttpRequest(&'a Flow, &'a http::Request),
+    /// Status code of an HTTP response, each one of the connection.
+    HttpStatus(&'a Flow, u16),
+    /// An SSH identification string: software, and whether the server sent it.
+    Ssh(&'a Flow, &'a str, bool),
+    /// A server said in the clear what it thinks of a log-in.
+    Login(&'a Flow, login::Service, login::Outcome),
+    /// A station never seen before by this monitor.
+    DeviceNew(&'a DeviceSeen),
+    /// Once a second of engine time: what capture itself did in that second.
+    Second(&'a SensorSecond),
+}
+
+/// The kinds of observation as bits, for a detector's `INTEREST`.
+pub mod interest {
+    #![allow(missing_docs)]
+    pub const FLOW_OPENED: u32 = 1 << 0;
+    pub const FLOW_ANSWERED: u32 = 1 << 1;
+    pub const FLOW_ESTABLISHED: u32 = 1 << 2;
+    pub const FLOW_REFUSED: u32 = 1 << 3;
+    pub const FLOW_ENDED: u32 = 1 << 4;
+    pub const STRAY: u32 = 1 << 5;
+    pub const BACKSCATTER: u32 = 1 << 6;
+    pub const ARP: u32 = 1 << 7;
+    pub const NEIGHBOR: u32 = 1 << 8;
+    pub const ECHO: u32 = 1 << 9;
+    pub const DNS: u32 = 1 << 10;
+    pub const LOCAL_NAME: u32 = 1 << 11;
+    pub const DHCP: u32 = 1 << 12;
+    pub const TLS: u32 = 1 << 13;
+    pub const HTTP: u32 = 1 << 14;
+    pub const SSH: u32 = 1 << 15;
+    pub const LOGIN: u32 = 1 << 16;
+    pub const DEVICE: u32 = 1 << 17;
+    pub const SECOND: u32 = 1 << 18;
+}
+
+impl Observation<'_> {
+    /// The bit of [`interest`] that this observation carries.
+    #[inline]
+    pub const fn interest(&self) -> u32 {
+        match self {
+            Observation::FlowOpened(_) => interest::FLOW_OPENED,
+            Observation::FlowAnswered(_) => interest::FLOW_ANSWERED,
+            Observation::FlowEstablished(_) => interest::FLOW_ESTABLISHED,
+            Observation::FlowRefused(_) => interest::FLOW_REFUSED,
+            Observation::FlowEnded(_) => interest::FLOW_ENDED,
+            Observation::Stray(_) => interest::STRAY,
+            Observation::Backscatter(_) => interest::BACKSCATTER,
+            Observation::Arp(_) => interest::ARP,
+            Observation::Neighbor(_) => interest::NEIGHBOR,
+            Observation::Echo { .. } | Observation::EchoReply { .. } => interest::ECHO,
+            Observation::Dns(_) => interest::DNS,
+            Observation::LocalName(_) | Observation::Nbns { .. } => interest::LOCAL_NAME,
+            Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
+            Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
+            Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
+            Observation::Ssh(..) => interest::SSH,
+            Observation::Login(..) => interest::LOGIN,
+            Observation::DeviceNew(_) => interest::DEVICE,
+            Observation::Second(_) => interest::SECOND,
+        }
+    }
+}
+
+/// A TCP segment outside any flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Stray {
+    /// Sender.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// Sender's port.
+    pub source_port: u16,
+    /// Receiver's port.
+    pub target_port: u16,
+    /// TCP control bits.
+    pub flags: u8,
+}
+
+/// An ARP message, with what the frame around it said and what the table held before.
+#[derive(Clone, Copy, Debug)]
+pub struct ArpSeen {
+    /// The message.
+    pub arp: Arp,
+    /// Source of the Ethernet frame.
+    pub frame_mac: MacAddr,
+    /// Destination of the Ethernet frame.
+    pub frame_to: MacAddr,
+}
+
+/// A neighbour advertisement.
+#[derive(Clone, Copy, Debug)]
+pub struct NeighborSeen {
+    /// Address claimed.
+    pub ip: Ip,
+    /// Station that claims it: the target link address option, else the frame's source.
+    pub mac: MacAddr,
+    /// The sender says it is a router.
+    pub router: bool,
+    /// Answers a solicitation.
+    pub solicited: bool,
+    /// Replaces what caches hold.
+    pub override_cache: bool,
+}
+
+/// A DNS-like message between two hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct DnsSeen<'a> {
+    /// Who asks (the receiver of a response).
+    pub client: Ip,
+    /// Who is asked (the sender of a response).
+    pub server: Ip,
+    /// The server's port: 53, 5353 or 5355.
+    pub port: u16,
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// The message.
+    pub message: &'a dns::Message<'a>,
+}
+
+/// A DHCP message and who carried it.
+#[derive(Clone, Copy, Debug)]
+pub struct DhcpSeen<'a> {
+    /// Source of the frame.
+    pub mac: MacAddr,
+    /// Source of the packet.
+    pub source: Ip,
+    /// The message.
+    pub message: &'a dhcp::Message<'a>,
+}
+
+/// A station seen for the first time.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceSeen {
+    /// Its address.
+    pub mac: MacAddr,
+    /// Its IP, when the first frame carried one.
+    pub ip: Option<Ip>,
+    /// Registered vendor.
+    pub vendor: Option<&'static str>,
+}
+
+/// What the sensor did in one second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SensorSecond {
+    /// Frames received.
+    pub frames: u64,
+    /// Frames the kernel or the ring dropped.
+    pub dropped: u64,
+    /// Unicast frames between two stations other than the sensor's own.
+    pub foreign_unicast: u64,
+    /// Broadcast and multicast frames, and the sensor's own.
+    pub own_or_group: u64,
+    /// TCP segments with payload whose ACK came but whose bytes were never seen (lost before the sensor).
+    pub ack_gaps: u64,
+    /// TCP segments with payload seen.
+    pub tcp_data: u64,
+    /// TCP flows alive with packets one way only, and both ways, seen in this second.
+    pub one_way_flows: u32,
+    /// See `one_way_flows`.
+    pub two_way_flows: u32,
+    /// An interface is down or gone.
+    pub link_down: bool,
+    /// Whether this is live capture: silence means something only there.
+    pub live: bool,
+}

@@ -1,0 +1,4 @@
+//! Tables: bounded state about flows, hosts and names.
+
+pub mod bounded;
+pub mod flows;
