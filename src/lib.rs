@@ -26,16 +26,21 @@
 //! | [`observe`] | 3 | what a frame meant |
 //! | [`event`] | 3 | what leaves the engine |
 //! | [`detect`] | 4 | one file per kind of alert |
+//! | [`store`] | 4 | the redb file |
+//! | [`command`] | 4 | what HTTP may ask of the loop |
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod addr;
 pub mod alert;
 pub mod capture;
+pub mod command;
 pub mod counters;
 pub mod detect;
 pub mod event;
 pub mod observe;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod table;
 pub mod time;
 pub mod wire;

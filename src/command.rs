@@ -1,0 +1,48 @@
+//! Commands: what HTTP may ask of the loop that owns the engine, over a bounded channel.
+
+use crate::alert::Mute;
+use crate::event::{DeviceRecord, Talker};
+
+/// A question or an order. Each carries where to put the answer; the loop answers within one turn.
+pub enum Command {
+    /// All devices.
+    Devices(Reply<Vec<DeviceRecord>>),
+    /// One device by id.
+    Device(String, Reply<Option<DeviceRecord>>),
+    /// Change what the owner may change of a device.
+    ChangeDevice(String, DeviceChange, Reply<Option<DeviceRecord>>),
+    /// Who moved most since start, most bytes first, at most this many.
+    Talkers(usize, Reply<Vec<Talker>>),
+    /// The mutes changed: this is the whole list now.
+    Mutes(Vec<Mute>),
+    /// Send the canary through parser and detector; the answer lists each stage and whether it passed.
+    SelfTest(Reply<Vec<Stage>>),
+}
+
+/// Where an answer goes.
+pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+/// What the owner may change of a device; `None` leaves it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceChange {
+    /// Name; empty removes it.
+    pub name: Option<String>,
+    /// Notes.
+    pub notes: Option<String>,
+    /// Important.
+    pub important: Option<bool>,
+}
+
+/// One stage of the self-test.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Stage {
+    /// `parser`, `detector`, `store`, `stream`.
+    pub stage: &'static str,
+    /// Whether the canary came through.
+    pub passed: bool,
+    /// How long it took, microseconds.
+    pub microseconds: u64,
+    /// What went wrong, or what was seen.
+    pub detail: String,
+}
