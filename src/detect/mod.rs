@@ -1,11 +1,13 @@
 //! Detection: one file per kind, one list of them, and what they share.
 
-use crate::addr::{Inside, Ip, MacAddr};
+use crate::addr::Inside;
 use crate::alert::Severity;
 use crate::observe::Observation;
 use crate::time::Timestamp;
 
 pub mod window;
+
+pub use crate::table::Lookup;
 
 /// What every detector says about itself, for people.
 #[derive(Clone, Copy, Debug)]
@@ -47,22 +49,6 @@ pub struct Context<'a> {
     pub inside: &'a Inside,
     /// What the tables know of hosts, names, gateways.
     pub lookup: &'a dyn Lookup,
-}
-
-/// Questions a detector may ask of the tables.
-pub trait Lookup {
-    /// The station that owns `ip`, when the link shows it.
-    fn mac_of(&self, ip: Ip) -> Option<MacAddr>;
-    /// The name people know `ip` by: the owner's, or one seen on the wire.
-    fn name_of(&self, ip: Ip) -> Option<&str>;
-    /// The domain name that was looked up and answered with `ip`.
-    fn asked_as(&self, ip: Ip) -> Option<&str>;
-    /// Whether `ip` is a known gateway or router.
-    fn is_gateway(&self, ip: Ip) -> bool;
-    /// Whether `ip` was seen sending within the last `seconds`.
-    fn alive_within(&self, ip: Ip, seconds: u32) -> bool;
-    /// How long this monitor has been learning, in seconds, restarts included. Replays: since the first frame.
-    fn learning_for(&self) -> u64;
 }
 
 /// One kind of detection.

@@ -110,6 +110,8 @@ pub struct Flow {
     pub(crate) next_seq: [u32; 2],
     /// Slots of client and server in the host table, a hint that is checked before use.
     pub(crate) hosts: [Slot; 2],
+    /// Whether client and server are ours.
+    pub inside: [bool; 2],
 }
 
 /// Which side a packet of a flow comes from.
@@ -201,6 +203,7 @@ impl Flow {
             inspect: Inspect::default(),
             next_seq: [0; 2],
             hosts: [NO_SLOT; 2],
+            inside: [false; 2],
         }
     }
 
