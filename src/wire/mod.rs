@@ -14,6 +14,7 @@ pub mod link;
 pub mod login;
 pub mod nbns;
 pub mod quic;
+mod read;
 pub mod ssh;
 pub mod tcp;
 pub mod tls;
