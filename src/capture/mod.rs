@@ -3,7 +3,10 @@
 use crate::time::Timestamp;
 use crate::wire::LinkType;
 
+mod input;
 pub mod pcap;
+mod pcapng;
+pub mod trace_clock;
 
 /// A frame as a source hands it over; borrowed until the next one is asked for.
 #[derive(Clone, Copy, Debug)]
