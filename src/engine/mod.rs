@@ -15,6 +15,7 @@ use crate::addr::{Inside, Ip, MacAddr};
 use crate::alert::Mute;
 use crate::capture::Frame;
 use crate::counters::Counters;
+use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::observe::{Observation, SensorSecond};
 use crate::table::devices::DeviceKey;
@@ -105,18 +106,20 @@ struct Carried<'a> {
 }
 
 impl Engine {
-    /// An engine with empty tables.
-    pub fn new(settings: Settings) -> Self {
+    /// An engine with empty tables; the problem says what is wrong with the detectors' settings.
+    pub fn new(settings: Settings) -> Result<Self, Problem> {
         let caps = settings.caps;
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
-        Engine {
+        let watch =
+            Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
+        Ok(Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
             known,
             fragments: Some(Box::new(Fragments::new(caps.fragment_bytes))),
             readers: Readers::new(caps.stream_bytes),
-            watch: Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s),
+            watch,
             own: settings.own,
             now: Timestamp::MIN,
             next_second: Timestamp::MIN,
@@ -126,7 +129,7 @@ impl Engine {
             point: TrafficPoint::default(),
             ten_seconds: TrafficPoint::default(),
             history: VecDeque::new(),
-        }
+        })
     }
 
     /// Wall time minus engine time, microseconds. Whoever owns the clock says when it changes.
@@ -306,10 +309,12 @@ impl Engine {
         self.next_second = Timestamp::from_micros(self.now.micros() / SECOND * SECOND + SECOND);
         self.known.on_second();
         self.sweep(usize::try_from(passed.clamp(1, LONGEST_GAP)).unwrap_or(1));
-        let second = std::mem::replace(
-            &mut self.sensor,
-            SensorSecond { live: self.live, link_down: self.sensor.link_down, ..SensorSecond::default() },
-        );
+        let fresh = SensorSecond {
+            live: self.live,
+            link_down: self.sensor.link_down,
+            ..SensorSecond::default()
+        };
+        let second = std::mem::replace(&mut self.sensor, fresh);
         self.watch.tell(self.now, &self.known, &Observation::Second(&second));
         self.close_second(started);
         self.watch.tell_grown(self.now, false);

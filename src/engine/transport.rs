@@ -152,9 +152,10 @@ impl Engine {
     }
 
     #[inline]
-    pub(super) fn tell_flow(&mut self, slot: u32, make: impl for<'a> Fn(&'a Flow) -> Observation<'a>) {
-        if let Some(flow) = self.flows.at(slot) {
-            self.watch.tell(self.now, &self.known, &make(flow));
+    pub(super) fn tell_flow<'s>(&'s mut self, slot: u32, make: impl FnOnce(&'s Flow) -> Observation<'s>) {
+        let Engine { flows, watch, known, now, .. } = self;
+        if let Some(flow) = flows.at(slot) {
+            watch.tell(*now, known, &make(flow));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::alert::desk::{Desk, Outcome};
 use crate::alert::{Findings, Subject};
+use crate::detect::settings::Problem;
 use crate::detect::{Context, Detectors};
 use crate::event::Event;
 use crate::observe::Observation;
@@ -18,13 +19,18 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(detect: &toml::Table, keys: usize, next_id: u64, quiet_period_s: u64) -> Self {
-        Watch {
-            detectors: Detectors::new(detect, keys),
+    pub(super) fn new(
+        detect: &toml::Table,
+        keys: usize,
+        next_id: u64,
+        quiet_period_s: u64,
+    ) -> Result<Self, Problem> {
+        Ok(Watch {
+            detectors: Detectors::new(detect, keys)?,
             desk: Desk::new(next_id, quiet_period_s),
             events: VecDeque::new(),
             findings: Findings::default(),
-        }
+        })
     }
 
     /// Shows every detector that cares an observation, and takes in what they find.
