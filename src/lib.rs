@@ -41,7 +41,6 @@ pub mod capture;
 pub mod command;
 pub mod counters;
 pub mod detect;
-pub mod engine;
 pub mod event;
 pub mod observe;
 #[cfg(feature = "store")]

@@ -5,12 +5,11 @@ pub mod devices;
 pub mod flows;
 pub mod hosts;
 pub mod known;
-pub mod reassembly;
 
 use crate::addr::{Ip, MacAddr};
 pub use known::{Caps, Known};
 
-/// Questions a detector may ask of the tables.
+/// Questions a detector may ask of the tables. They answer as the tables stood before the frame that is looked at.
 pub trait Lookup {
     /// The station that owns `ip`, when the link shows it.
     fn mac_of(&self, ip: Ip) -> Option<MacAddr>;
