@@ -81,7 +81,10 @@ fn walk(frame: &[u8], link: LinkType) {
         Transport::Tcp(t) => (t.payload.len(), t.payload_len),
         Transport::Udp(u) => (u.payload.len(), u.payload_len),
         Transport::Fragment(f) => (f.data.len(), f.len),
-        Transport::Icmp(m) => (wire::icmp::options(m.payload).count(), ip.len),
+        Transport::Icmp(m) => {
+            let _ = (m.meaning(), wire::icmp::options(m.payload).count());
+            (m.payload.len(), ip.len)
+        }
         Transport::Other(_, payload) => (payload.len(), ip.len),
         Transport::Bad(_) => return,
     };

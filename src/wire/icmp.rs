@@ -13,10 +13,35 @@ pub struct Message<'a> {
     pub kind: u8,
     /// Code field, unchanged.
     pub code: u8,
-    /// What it means, where we look further.
-    pub meaning: Meaning<'a>,
+    /// Bytes 4 to 8: id and sequence, gateway, flags or nothing.
+    word: [u8; 4],
     /// Bytes after the 8-byte header (after the 4-byte header for ICMPv6 neighbour discovery).
     pub payload: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// What it means, where we look further. Read on demand: the answer is larger than any transport header, and
+    /// every packet would carry its weight.
+    pub fn meaning(&self) -> Meaning<'a> {
+        let [a, b, c, d] = self.word;
+        let (id, sequence) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        match (self.v6, self.kind) {
+            (false, kind::ECHO_REQUEST) | (true, kind::V6_ECHO_REQUEST) => Meaning::EchoRequest(id, sequence),
+            (false, kind::ECHO_REPLY) | (true, kind::V6_ECHO_REPLY) => Meaning::EchoReply(id, sequence),
+            (false, kind::UNREACHABLE) => {
+                Meaning::Unreachable { about: quoted(self.payload), port: self.code == 3 }
+            }
+            (true, kind::V6_UNREACHABLE) => {
+                Meaning::Unreachable { about: quoted(self.payload), port: self.code == 4 }
+            }
+            (false, kind::REDIRECT) => match quoted(self.payload) {
+                Some(about) => Meaning::Redirect { gateway: Ip::v4(self.word), destination: about.dst },
+                None => Meaning::Other,
+            },
+            (true, kind) => neighbor_discovery(kind, self.payload).unwrap_or(Meaning::Other),
+            _ => Meaning::Other,
+        }
+    }
 }
 
 /// The messages that matter to tables and detectors.
@@ -114,63 +139,42 @@ mod option {
 /// Reads an ICMP message.
 pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Reject> {
     let (h, payload) = bytes.split_first_chunk::<8>().ok_or(Reject::IcmpTruncated)?;
-    let (id, sequence) = (u16::from_be_bytes([h[4], h[5]]), u16::from_be_bytes([h[6], h[7]]));
-    let meaning = match h[0] {
-        kind::ECHO_REQUEST => Meaning::EchoRequest(id, sequence),
-        kind::ECHO_REPLY => Meaning::EchoReply(id, sequence),
-        kind::UNREACHABLE => Meaning::Unreachable { about: quoted(payload), port: h[1] == 3 },
-        kind::REDIRECT => match quoted(payload) {
-            Some(about) => {
-                let gateway = Ip::v4([h[4], h[5], h[6], h[7]]);
-                Meaning::Redirect { gateway, destination: about.dst }
-            }
-            None => Meaning::Other,
-        },
-        _ => Meaning::Other,
-    };
-    Ok(Message { v6: false, kind: h[0], code: h[1], meaning, payload })
+    Ok(Message { v6: false, kind: h[0], code: h[1], word: [h[4], h[5], h[6], h[7]], payload })
 }
 
 /// Reads an ICMPv6 message. Neighbour discovery shorter than its fixed part is truncated.
 pub fn parse_v6(bytes: &[u8]) -> Result<Message<'_>, Reject> {
     let (h, after) = bytes.split_first_chunk::<8>().ok_or(Reject::IcmpTruncated)?;
-    let (id, sequence) = (u16::from_be_bytes([h[4], h[5]]), u16::from_be_bytes([h[6], h[7]]));
     let discovery = matches!(h[0], kind::V6_ROUTER_SOLICITATION..=kind::V6_REDIRECT);
-    let meaning = match h[0] {
-        kind::V6_ECHO_REQUEST => Meaning::EchoRequest(id, sequence),
-        kind::V6_ECHO_REPLY => Meaning::EchoReply(id, sequence),
-        kind::V6_UNREACHABLE => Meaning::Unreachable { about: quoted(after), port: h[1] == 4 },
-        _ if discovery => neighbor_discovery(h, bytes).ok_or(Reject::IcmpTruncated)?,
-        _ => Meaning::Other,
-    };
     let payload = if discovery { &bytes[4..] } else { after };
-    Ok(Message { v6: true, kind: h[0], code: h[1], meaning, payload })
+    if discovery && neighbor_discovery(h[0], payload).is_none() {
+        return Err(Reject::IcmpTruncated);
+    }
+    Ok(Message { v6: true, kind: h[0], code: h[1], word: [h[4], h[5], h[6], h[7]], payload })
 }
 
-/// The messages of RFC 4861, section 4; `None` when the fixed part is cut.
-fn neighbor_discovery<'a>(h: &[u8; 8], bytes: &'a [u8]) -> Option<Meaning<'a>> {
-    Some(match h[0] {
+/// The messages of RFC 4861, section 4, after their four-byte ICMPv6 header; `None` when the fixed part is cut.
+fn neighbor_discovery(kind: u8, b: &[u8]) -> Option<Meaning<'_>> {
+    let flags = *b.first()?;
+    Some(match kind {
         kind::V6_ROUTER_ADVERTISEMENT => {
-            let options = bytes.get(16..)?;
-            Meaning::RouterAdvertisement {
-                lifetime_s: be16(h, 6)?,
-                source_mac: link_address(options, option::SOURCE_LINK_ADDRESS),
-                options,
-            }
+            let options = b.get(12..)?;
+            let source_mac = link_address(options, option::SOURCE_LINK_ADDRESS);
+            Meaning::RouterAdvertisement { lifetime_s: be16(b, 2)?, source_mac, options }
         }
         kind::V6_NEIGHBOR_SOLICITATION => Meaning::NeighborSolicitation {
-            target: ip::address(bytes, 8)?,
-            source_mac: link_address(bytes.get(24..)?, option::SOURCE_LINK_ADDRESS),
+            target: ip::address(b, 4)?,
+            source_mac: link_address(b.get(20..)?, option::SOURCE_LINK_ADDRESS),
         },
         kind::V6_NEIGHBOR_ADVERTISEMENT => Meaning::NeighborAdvertisement {
-            target: ip::address(bytes, 8)?,
-            target_mac: link_address(bytes.get(24..)?, option::TARGET_LINK_ADDRESS),
-            router: h[4] & 0x80 != 0,
-            solicited: h[4] & 0x40 != 0,
-            override_cache: h[4] & 0x20 != 0,
+            target: ip::address(b, 4)?,
+            target_mac: link_address(b.get(20..)?, option::TARGET_LINK_ADDRESS),
+            router: flags & 0x80 != 0,
+            solicited: flags & 0x40 != 0,
+            override_cache: flags & 0x20 != 0,
         },
         kind::V6_REDIRECT => {
-            Meaning::Redirect { gateway: ip::address(bytes, 8)?, destination: ip::address(bytes, 24)? }
+            Meaning::Redirect { gateway: ip::address(b, 4)?, destination: ip::address(b, 20)? }
         }
         _ => Meaning::Other,
     })
@@ -224,9 +228,9 @@ mod tests {
             let read = if v6 { parse_v6 } else { parse };
             let bytes = with(request);
             let m = read(&bytes).unwrap();
-            assert!(matches!(m.meaning, Meaning::EchoRequest(0x1234, 5)), "{m:?}");
+            assert!(matches!(m.meaning(), Meaning::EchoRequest(0x1234, 5)), "{m:?}");
             assert_eq!((m.v6, m.kind, m.payload), (v6, request, &[1, 2, 3][..]));
-            assert!(matches!(read(&with(reply)).unwrap().meaning, Meaning::EchoReply(0x1234, 5)));
+            assert!(matches!(read(&with(reply)).unwrap().meaning(), Meaning::EchoReply(0x1234, 5)));
             assert_eq!(read(&body[..7]).unwrap_err(), Reject::IcmpTruncated);
         }
     }
@@ -234,7 +238,7 @@ mod tests {
     #[test]
     fn unreachables_name_the_flow_they_are_about() {
         let bytes = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &quote_v4()].concat();
-        let Meaning::Unreachable { about: Some(q), port: true } = parse(&bytes).unwrap().meaning else {
+        let Meaning::Unreachable { about: Some(q), port: true } = parse(&bytes).unwrap().meaning() else {
             panic!()
         };
         assert_eq!((q.src, q.dst), (Ip::v4([10, 0, 0, 1]), Ip::v4([10, 0, 0, 2])));
@@ -243,14 +247,14 @@ mod tests {
         let mut quote = Vec::new();
         PacketBuilder::ipv6([1; 16], [2; 16], 64).tcp(4001, 22, 0, 0).write(&mut quote, b"").unwrap();
         let bytes = [&[1, 4, 0, 0, 0, 0, 0, 0][..], &quote[..48]].concat();
-        let Meaning::Unreachable { about: Some(q), port: true } = parse_v6(&bytes).unwrap().meaning else {
+        let Meaning::Unreachable { about: Some(q), port: true } = parse_v6(&bytes).unwrap().meaning() else {
             panic!()
         };
         assert_eq!((q.protocol, q.src_port, q.dst_port, q.src), (6, 4001, 22, Ip::v6([1; 16])));
 
         let host = [3, 1, 0, 0, 0, 0, 0, 0, 0x45, 0];
         let m = parse(&host).unwrap();
-        assert!(matches!(m.meaning, Meaning::Unreachable { about: None, port: false }));
+        assert!(matches!(m.meaning(), Meaning::Unreachable { about: None, port: false }));
     }
 
     #[test]
@@ -264,10 +268,12 @@ mod tests {
     #[test]
     fn redirects_name_gateway_and_destination() {
         let bytes = [&[5, 1, 0, 0, 10, 0, 0, 254][..], &quote_v4()].concat();
-        let Meaning::Redirect { gateway, destination } = parse(&bytes).unwrap().meaning else { panic!() };
+        let Meaning::Redirect { gateway, destination } = parse(&bytes).unwrap().meaning() else { panic!() };
         assert_eq!((gateway, destination), (Ip::v4([10, 0, 0, 254]), Ip::v4([10, 0, 0, 2])));
         let bytes = [&[137, 0, 0, 0, 0, 0, 0, 0][..], &TARGET, &[2; 16]].concat();
-        let Meaning::Redirect { gateway, destination } = parse_v6(&bytes).unwrap().meaning else { panic!() };
+        let Meaning::Redirect { gateway, destination } = parse_v6(&bytes).unwrap().meaning() else {
+            panic!()
+        };
         assert_eq!((gateway, destination), (Ip::v6(TARGET), Ip::v6([2; 16])));
     }
 
@@ -275,7 +281,7 @@ mod tests {
     fn neighbour_discovery_gives_targets_flags_and_stations() {
         let option = |kind: u8| [&[14, 1, 0, 0, 0, 0, 0, 0, kind, 1][..], &STATION].concat();
         let bytes = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &TARGET, &option(1)].concat();
-        let Meaning::NeighborSolicitation { target, source_mac } = parse_v6(&bytes).unwrap().meaning else {
+        let Meaning::NeighborSolicitation { target, source_mac } = parse_v6(&bytes).unwrap().meaning() else {
             panic!()
         };
         assert_eq!((target, source_mac), (Ip::v6(TARGET), MacAddr(STATION)));
@@ -283,7 +289,7 @@ mod tests {
         let bytes = [&[136, 0, 0, 0, 0xa0, 0, 0, 0][..], &TARGET, &option(2)].concat();
         let m = parse_v6(&bytes).unwrap();
         let Meaning::NeighborAdvertisement { target, target_mac, router, solicited, override_cache } =
-            m.meaning
+            m.meaning()
         else {
             panic!()
         };
@@ -293,7 +299,7 @@ mod tests {
 
         let bytes = [&[134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0][..], &option(1)].concat();
         let m = parse_v6(&bytes).unwrap();
-        let Meaning::RouterAdvertisement { lifetime_s, source_mac, options } = m.meaning else { panic!() };
+        let Meaning::RouterAdvertisement { lifetime_s, source_mac, options } = m.meaning() else { panic!() };
         assert_eq!((lifetime_s, source_mac, options.len()), (1800, MacAddr(STATION), 16));
         assert_eq!(parse_v6(&bytes[..12]).unwrap_err(), Reject::IcmpTruncated);
     }
