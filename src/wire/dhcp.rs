@@ -79,7 +79,7 @@ pub struct Message6<'a> {
 /// Reads DHCPv4 (ports 67, 68). BOOTP without options counts, with `kind` 0.
 pub fn parse(payload: &[u8]) -> Parsed<Message<'_>> {
     match payload {
-        [1 | 2, _, 0..=16, ..] => options(payload).map_or(Parsed::Bad(Reject::DhcpMalformed), Parsed::Yes),
+        [1 | 2, _, 0..=16, ..] => Parsed::or_bad(options(payload), Reject::DhcpMalformed),
         _ => Parsed::No,
     }
 }
@@ -182,7 +182,7 @@ pub fn parse6(payload: &[u8]) -> Parsed<Message6<'_>> {
     let mut inner = payload;
     for _ in 0..=MAX_RELAYS {
         match inner {
-            [1..=11, ..] => return options6(inner).map_or(Parsed::Bad(Reject::DhcpMalformed), Parsed::Yes),
+            [1..=11, ..] => return Parsed::or_bad(options6(inner), Reject::DhcpMalformed),
             // RELAY-FORW and RELAY-REPL: hops, link and peer address, then options with the message in number 9.
             [12 | 13, ..] => match relayed(inner) {
                 Some(message) => inner = message,

@@ -186,7 +186,7 @@ pub enum Data<'a> {
 pub fn parse(payload: &[u8]) -> Parsed<Message<'_>> {
     match header(payload) {
         None => Parsed::No,
-        Some(message) => questions(message).map_or(Parsed::Bad(Reject::DnsMalformed), Parsed::Yes),
+        Some(message) => Parsed::or_bad(questions(message), Reject::DnsMalformed),
     }
 }
 
