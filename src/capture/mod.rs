@@ -3,6 +3,7 @@
 use crate::time::Timestamp;
 use crate::wire::LinkType;
 
+pub mod filter;
 mod input;
 pub mod pcap;
 mod pcapng;

@@ -463,7 +463,7 @@ mod tests {
     #[test]
     fn drop_counts_add_up_over_interfaces_and_sections() {
         let mut f = File::pcapng(false);
-        let mut statistics = |f: &mut File, interface, drops: u64| {
+        let statistics = |f: &mut File, interface, drops: u64| {
             let mut body = File { bytes: vec![], big: false };
             body.u32(interface).u64(0).options(&[(4, &[9; 8]), (5, &drops.to_le_bytes())]);
             f.block(5, &body.bytes);
