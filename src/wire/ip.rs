@@ -1,8 +1,8 @@
 //! IPv4 (RFC 791) and IPv6 (RFC 8200) headers, extension headers and fragments. Checksums are not verified: offload
 //! makes those of captured frames wrong.
 
-use super::tunnel::{self, VXLAN_PORT};
-use super::{Transport, icmp, tcp, udp};
+use super::tunnel;
+use super::{Body, Packet, Transport, icmp, tcp, udp};
 use crate::addr::Ip;
 use crate::counters::Reject;
 
@@ -68,19 +68,22 @@ pub struct Fragment<'a> {
     pub len: u32,
 }
 
-/// Reads an IP packet of either version, by its first nibble.
-pub fn packet(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
+/// Reads an IP packet of either version, by its first nibble, into `frame` (see [`v4`]).
+pub(super) fn either<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     match bytes.first().ok_or(Reject::IpTruncated)? >> 4 {
-        4 => v4(bytes, depth),
-        6 => v6(bytes, depth),
+        4 => v4(frame, bytes, depth),
+        6 => v6(frame, bytes, depth),
         _ => Err(Reject::IpMalformed),
     }
 }
 
-/// Reads an IPv4 packet. Bytes after the total length are padding; a total length of zero, which segmentation
-/// offload leaves in captures of one's own host, means everything there is.
+/// Reads an IPv4 packet and returns `frame` with it as its body: a packet built once, in place, is not moved from
+/// level to level (which is half of the work otherwise).
+///
+/// Bytes after the total length are padding; a total length of zero, which segmentation offload leaves in captures
+/// of one's own host, means everything there is.
 #[inline]
-pub fn v4(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
+pub(super) fn v4<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     let h: &[u8; 20] = bytes.first_chunk().ok_or(Reject::IpTruncated)?;
     let header = usize::from(h[0] & 0x0f) * 4;
     let len = match u16::from_be_bytes([h[2], h[3]]) {
@@ -104,20 +107,18 @@ pub fn v4(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
             len: (len - header) as u32,
         })
     };
-    Ok(see_through(IpPacket {
-        src: Ip::v4([h[12], h[13], h[14], h[15]]),
-        dst: Ip::v4([h[16], h[17], h[18], h[19]]),
-        ttl: h[8],
-        protocol: h[9],
-        depth,
-        len: len as u32,
-        transport,
-    }))
+    if let Some(inner) = tunnel::inner(&frame, &transport, depth) {
+        return Ok(inner);
+    }
+    let (src, dst) = (Ip::v4([h[12], h[13], h[14], h[15]]), Ip::v4([h[16], h[17], h[18], h[19]]));
+    let ip = IpPacket { src, dst, ttl: h[8], protocol: h[9], depth, len: len as u32, transport };
+    Ok(Packet { body: Body::Ip(ip), ..frame })
 }
 
-/// Reads an IPv6 packet. A payload length of zero means everything there is: jumbograms and segmentation offload.
+/// Reads an IPv6 packet into `frame`, as [`v4`] does. A payload length of zero means everything there is: jumbograms
+/// and segmentation offload.
 #[inline]
-pub fn v6(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
+pub(super) fn v6<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     let (h, rest) = bytes.split_first_chunk::<40>().ok_or(Reject::IpTruncated)?;
     if h[0] >> 4 != 6 {
         return Err(Reject::IpMalformed);
@@ -128,30 +129,18 @@ pub fn v6(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
     };
     let payload = &rest[..len.min(rest.len())];
     let (protocol, transport) = v6_upper(h[6], payload, len);
+    if let Some(inner) = tunnel::inner(&frame, &transport, depth) {
+        return Ok(inner);
+    }
     let (src, dst) = (address(h, 8).unwrap_or_default(), address(h, 24).unwrap_or_default());
-    Ok(see_through(IpPacket { src, dst, ttl: h[7], protocol, depth, len: (h.len() + len) as u32, transport }))
+    let ip = IpPacket { src, dst, ttl: h[7], protocol, depth, len: (h.len() + len) as u32, transport };
+    Ok(Packet { body: Body::Ip(ip), ..frame })
 }
 
 /// The IPv6 address at `at`.
 #[inline]
 pub(super) fn address(bytes: &[u8], at: usize) -> Option<Ip> {
     bytes.get(at..)?.first_chunk().map(|b| Ip::v6(*b))
-}
-
-/// The inner packet when this one is a tunnel that can be read, else itself.
-#[inline]
-fn see_through(outer: IpPacket<'_>) -> IpPacket<'_> {
-    let tunnel = match &outer.transport {
-        Transport::Other(protocol, _) => {
-            matches!(*protocol, protocol::IPV4 | protocol::IPV6 | protocol::GRE)
-        }
-        Transport::Udp(datagram) => datagram.dst_port == VXLAN_PORT,
-        _ => false,
-    };
-    if !tunnel {
-        return outer;
-    }
-    tunnel::inner(&outer.transport, outer.depth + 1).unwrap_or(outer)
 }
 
 fn fragment(f: Fragment<'_>) -> Transport<'_> {
@@ -298,6 +287,13 @@ mod tests {
         out
     }
 
+    fn packet(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
+        either(Packet::EMPTY, bytes, depth).map(|packet| match packet.body {
+            Body::Ip(ip) => ip,
+            body => panic!("{body:?}"),
+        })
+    }
+
     fn udp_of<'a>(p: &IpPacket<'a>) -> udp::Datagram<'a> {
         match p.transport {
             Transport::Udp(d) => d,
@@ -356,7 +352,7 @@ mod tests {
             bytes[at] = value;
             assert_eq!(packet(&bytes, 0).unwrap_err(), Reject::IpMalformed, "byte {at} = {value}");
         }
-        assert_eq!(v6(&[0x40; 40], 0).unwrap_err(), Reject::IpMalformed);
+        assert_eq!(v6(Packet::EMPTY, &[0x40; 40], 0).unwrap_err(), Reject::IpMalformed);
     }
 
     #[test]

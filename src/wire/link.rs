@@ -35,7 +35,7 @@ const FIRST_ETHERTYPE: u16 = 0x0600;
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Reject> {
     match link {
         LinkType::Ethernet => ethernet(frame),
-        LinkType::RawIp => Ok(without_macs(Body::Ip(ip::packet(frame, 0)?))),
+        LinkType::RawIp => ip::either(Packet::EMPTY, frame, 0),
         LinkType::Null => null(frame),
         LinkType::LinuxCooked => cooked(frame),
         LinkType::LinuxCooked2 => cooked2(frame),
@@ -45,8 +45,9 @@ pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Reject> {
     }
 }
 
-fn without_macs(body: Body<'_>) -> Packet<'_> {
-    Packet { src_mac: MacAddr::NONE, dst_mac: MacAddr::NONE, vlan: 0, body }
+#[inline]
+fn between(src_mac: MacAddr, dst_mac: MacAddr) -> Packet<'static> {
+    Packet { src_mac, dst_mac, ..Packet::EMPTY }
 }
 
 #[inline]
@@ -55,51 +56,53 @@ fn mac(b: &[u8], at: usize) -> MacAddr {
 }
 
 #[inline]
-fn ethernet(frame: &[u8]) -> Result<Packet<'_>, Reject> {
-    let (h, rest) = frame.split_first_chunk::<14>().ok_or(Reject::LinkTruncated)?;
-    let (dst_mac, src_mac) = (mac(h, 0), mac(h, 6));
+fn ethernet(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
+    let (h, rest) = bytes.split_first_chunk::<14>().ok_or(Reject::LinkTruncated)?;
+    let frame = between(mac(h, 6), mac(h, 0));
     // Nearly every frame is untagged IPv4: one branch leads it straight to its header.
-    let (vlan, body) = match u16::from_be_bytes([h[12], h[13]]) {
-        ethertype::IPV4 => (0, Body::Ip(ip::v4(rest, 0)?)),
-        kind => network(kind, rest, 0)?,
-    };
-    Ok(Packet { src_mac, dst_mac, vlan, body })
+    match u16::from_be_bytes([h[12], h[13]]) {
+        ethertype::IPV4 => ip::v4(frame, rest, 0),
+        kind => network(frame, kind, rest, 0),
+    }
 }
 
-/// Reads what an EtherType announces, through tags and shims: the innermost VLAN id, and the network layer.
-/// `depth` tunnels were entered before.
+/// Reads what an EtherType announces into `frame`, through tags and shims: the innermost VLAN id, and the network
+/// layer. `depth` tunnels were entered before.
 #[inline(never)]
-pub(super) fn network(mut kind: u16, mut rest: &[u8], mut depth: u8) -> Result<(u16, Body<'_>), Reject> {
-    let mut vlan = 0;
+pub(super) fn network<'a>(
+    mut frame: Packet<'a>,
+    mut kind: u16,
+    mut rest: &'a [u8],
+    mut depth: u8,
+) -> Result<Packet<'a>, Reject> {
     for _ in 0..MAX_TAGS {
+        frame.body = Body::Other(kind);
         (kind, rest) = match kind {
-            ethertype::IPV4 => return Ok((vlan, Body::Ip(ip::v4(rest, depth)?))),
-            ethertype::IPV6 => return Ok((vlan, Body::Ip(ip::v6(rest, depth)?))),
-            ethertype::ARP => return Ok((vlan, Body::Arp(arp::parse(rest)?))),
+            ethertype::IPV4 => return ip::v4(frame, rest, depth),
+            ethertype::IPV6 => return ip::v6(frame, rest, depth),
+            ethertype::ARP => return Ok(Packet { body: Body::Arp(arp::parse(rest)?), ..frame }),
             ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD => {
                 let ([a, b, c, d], rest) = rest.split_first_chunk().ok_or(Reject::LinkTruncated)?;
                 // Id 0 only carries a priority, 4095 is reserved.
                 let id = u16::from_be_bytes([*a, *b]) & 0xfff;
-                vlan = if matches!(id, 1..=4094) { id } else { vlan };
+                frame.vlan = if matches!(id, 1..=4094) { id } else { frame.vlan };
                 (u16::from_be_bytes([*c, *d]), rest)
             }
             ethertype::PPPOE_SESSION => {
                 depth = deeper(depth)?;
                 match pppoe(rest)? {
                     Some(inner) => inner,
-                    None => return Ok((vlan, Body::Other(kind))),
+                    None => return Ok(frame),
                 }
             }
-            ethertype::MPLS | ethertype::MPLS_MULTICAST => {
-                return Ok((vlan, mpls(kind, rest, deeper(depth)?)?));
-            }
+            ethertype::MPLS | ethertype::MPLS_MULTICAST => return mpls(frame, rest, deeper(depth)?),
             // The length is not needed: IP has its own, and padding is cut by that.
             0..=1500 => match llc(rest)? {
                 (snap, rest) if snap >= FIRST_ETHERTYPE => (snap, rest),
-                (dsap, _) => return Ok((vlan, Body::Other(dsap))),
+                (dsap, _) => return Ok(Packet { body: Body::Other(dsap), ..frame }),
             },
-            1501..FIRST_ETHERTYPE => return Ok((vlan, Body::Other(0))),
-            _ => return Ok((vlan, Body::Other(kind))),
+            1501..FIRST_ETHERTYPE => return Ok(Packet { body: Body::Other(0), ..frame }),
+            _ => return Ok(frame),
         };
     }
     Err(Reject::TooDeep)
@@ -137,7 +140,7 @@ fn pppoe(rest: &[u8]) -> Result<Option<(u16, &[u8])>, Reject> {
 
 /// MPLS (RFC 3032). The stack does not name what it carries: the first nibble does (RFC 4928), and zero begins the
 /// control word of an Ethernet pseudo-wire (RFC 4448). What fits neither is only counted.
-fn mpls(kind: u16, mut rest: &[u8], depth: u8) -> Result<Body<'_>, Reject> {
+fn mpls<'a>(frame: Packet<'a>, mut rest: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     for _ in 0..MAX_LABELS {
         let ([_, _, bottom, _], after) = rest.split_first_chunk().ok_or(Reject::TunnelMalformed)?;
         rest = after;
@@ -145,55 +148,55 @@ fn mpls(kind: u16, mut rest: &[u8], depth: u8) -> Result<Body<'_>, Reject> {
             continue;
         }
         return match rest.first().map(|b| b >> 4) {
-            Some(4 | 6) => Ok(Body::Ip(ip::packet(rest, depth)?)),
+            Some(4 | 6) => ip::either(frame, rest, depth),
             Some(0) => {
-                let inner = rest.get(4..).and_then(|frame| tunnel::ethernet(frame, depth));
-                Ok(inner.map_or(Body::Other(kind), Body::Ip))
+                let inner = rest.get(4..).and_then(|carried| tunnel::ethernet(frame, carried, depth));
+                Ok(inner.unwrap_or(frame))
             }
-            _ => Ok(Body::Other(kind)),
+            _ => Ok(frame),
         };
     }
     Err(Reject::TooDeep)
 }
 
 /// BSD loopback: the address family of the capturing host, in that host's byte order.
-fn null(frame: &[u8]) -> Result<Packet<'_>, Reject> {
-    let (h, rest) = frame.split_first_chunk::<4>().ok_or(Reject::LinkTruncated)?;
+fn null(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
+    let (h, rest) = bytes.split_first_chunk::<4>().ok_or(Reject::LinkTruncated)?;
     let family = match u32::from_le_bytes(*h) {
         // Families are small: a large value is one of the other byte order.
         swapped if swapped > 0xffff => swapped.swap_bytes(),
         family => family,
     };
-    Ok(without_macs(match family {
-        2 => Body::Ip(ip::v4(rest, 0)?),
+    match family {
+        2 => ip::v4(Packet::EMPTY, rest, 0),
         // AF_INET6 of Linux; NetBSD and OpenBSD; FreeBSD; macOS.
-        10 | 24 | 28 | 30 => Body::Ip(ip::v6(rest, 0)?),
-        _ => Body::Other(0),
-    }))
+        10 | 24 | 28 | 30 => ip::v6(Packet::EMPTY, rest, 0),
+        _ => Ok(Packet::EMPTY),
+    }
 }
 
 /// Linux cooked capture v1: packet type, ARPHRD type, address length, address, protocol.
-fn cooked(frame: &[u8]) -> Result<Packet<'_>, Reject> {
-    let (h, rest) = frame.split_first_chunk::<16>().ok_or(Reject::LinkTruncated)?;
+fn cooked(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
+    let (h, rest) = bytes.split_first_chunk::<16>().ok_or(Reject::LinkTruncated)?;
     let src_mac = if h[4..6] == [0, 6] { mac(h, 6) } else { MacAddr::NONE };
     cooked_payload(src_mac, u16::from_be_bytes([h[14], h[15]]), rest)
 }
 
 /// Linux cooked capture v2: protocol, interface, ARPHRD type, packet type, address length, address.
-fn cooked2(frame: &[u8]) -> Result<Packet<'_>, Reject> {
-    let (h, rest) = frame.split_first_chunk::<20>().ok_or(Reject::LinkTruncated)?;
+fn cooked2(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
+    let (h, rest) = bytes.split_first_chunk::<20>().ok_or(Reject::LinkTruncated)?;
     let src_mac = if h[11] == 6 { mac(h, 12) } else { MacAddr::NONE };
     cooked_payload(src_mac, u16::from_be_bytes([h[0], h[1]]), rest)
 }
 
 fn cooked_payload(src_mac: MacAddr, protocol: u16, rest: &[u8]) -> Result<Packet<'_>, Reject> {
-    // Below the EtherTypes these are Linux's own numbers (ETH_P_802_2 = 4 is an LLC frame), not lengths.
-    let (vlan, body) = match protocol {
-        4 => network(4, rest, 0)?,
-        0..FIRST_ETHERTYPE => (0, Body::Other(0)),
-        kind => network(kind, rest, 0)?,
-    };
-    Ok(Packet { src_mac, dst_mac: MacAddr::NONE, vlan, body })
+    /// Linux's own number for an LLC frame; like it, those below the EtherTypes are no lengths.
+    const ETH_P_802_2: u16 = 4;
+    let frame = between(src_mac, MacAddr::NONE);
+    match protocol {
+        ETH_P_802_2 | FIRST_ETHERTYPE.. => network(frame, protocol, rest, 0),
+        _ => Ok(frame),
+    }
 }
 
 /// Radiotap: little-endian length of the header at offset 2; the 802.11 frame follows.
@@ -217,7 +220,7 @@ fn wifi(frame: &[u8]) -> Result<Packet<'_>, Reject> {
     let [kind, flags]: [u8; 2] = *frame.first_chunk().ok_or(Reject::LinkTruncated)?;
     // Version 0, type 2: data.
     if kind & 0x0f != 0x08 {
-        return Ok(without_macs(Body::Other(0)));
+        return Ok(Packet::EMPTY);
     }
     let mut header = 24;
     let (dst, src) = match flags & (TO_DS | FROM_DS) {
@@ -238,12 +241,11 @@ fn wifi(frame: &[u8]) -> Result<Packet<'_>, Reject> {
     let part = flags & MORE_FRAGMENTS != 0 || frame[22] & 0x0f != 0;
     let aggregated = quality && frame[control] & 0x80 != 0;
     let empty = kind & 0x40 != 0;
-    let (vlan, body) = if part || aggregated || empty || flags & PROTECTED != 0 {
-        (0, Body::Other(0))
-    } else {
-        network(0, rest, 0)?
-    };
-    Ok(Packet { src_mac: mac(frame, src), dst_mac: mac(frame, dst), vlan, body })
+    let stations = between(mac(frame, src), mac(frame, dst));
+    if part || aggregated || empty || flags & PROTECTED != 0 {
+        return Ok(stations);
+    }
+    network(stations, 0, rest, 0)
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ pub struct Packet<'a> {
     pub body: Body<'a>,
 }
 
+impl Packet<'_> {
+    /// No addresses, no VLAN, nothing known inside.
+    pub(crate) const EMPTY: Packet<'static> =
+        Packet { src_mac: MacAddr::NONE, dst_mac: MacAddr::NONE, vlan: 0, body: Body::Other(0) };
+}
+
 /// What lies above the link.
 #[derive(Clone, Copy, Debug)]
 pub enum Body<'a> {

@@ -1,45 +1,53 @@
 //! Tunnels that are seen through: GRE (RFC 2784, 2890) with ERSPAN and transparent Ethernet, VXLAN (RFC 7348), IP in
 //! IP and 6in4.
 
-use super::ip::{self, IpPacket, protocol};
+use super::ip::{self, protocol};
 use super::link::{self, ethertype};
-use super::{Body, Transport};
+use super::{Body, Packet, Transport};
 
 /// How many tunnels inside one another are followed.
 pub const MAX_DEPTH: u8 = 3;
 
 /// Destination port of VXLAN.
-pub(super) const VXLAN_PORT: u16 = 4789;
+const VXLAN_PORT: u16 = 4789;
 
-/// The IP packet inside `outer`, as tunnel number `depth`; `None` when it is no tunnel, carries something else or is
-/// malformed, and then the outer packet stands.
+/// `frame` with the IP packet that is inside `outer`, itself met at `depth`. `None` when `outer` is no tunnel, carries
+/// something else, is malformed or too deep: then the outer packet stands.
+#[inline]
+pub(super) fn inner<'a>(frame: &Packet<'a>, outer: &Transport<'a>, depth: u8) -> Option<Packet<'a>> {
+    match outer {
+        Transport::Other(protocol::IPV4 | protocol::IPV6 | protocol::GRE, _) => enter(*frame, outer, depth),
+        Transport::Udp(datagram) if datagram.dst_port == VXLAN_PORT => enter(*frame, outer, depth),
+        _ => None,
+    }
+}
+
 #[cold]
-pub(super) fn inner<'a>(outer: &Transport<'a>, depth: u8) -> Option<IpPacket<'a>> {
+fn enter<'a>(frame: Packet<'a>, outer: &Transport<'a>, depth: u8) -> Option<Packet<'a>> {
+    let depth = depth + 1;
     match *outer {
         _ if depth > MAX_DEPTH => None,
-        Transport::Other(protocol::IPV4, payload) => ip::v4(payload, depth).ok(),
-        Transport::Other(protocol::IPV6, payload) => ip::v6(payload, depth).ok(),
-        Transport::Other(protocol::GRE, payload) => gre(payload, depth),
-        Transport::Udp(datagram) if datagram.dst_port == VXLAN_PORT => vxlan(datagram.payload, depth),
+        Transport::Other(protocol::IPV4, payload) => ip::v4(frame, payload, depth).ok(),
+        Transport::Other(protocol::IPV6, payload) => ip::v6(frame, payload, depth).ok(),
+        Transport::Other(protocol::GRE, payload) => gre(frame, payload, depth),
+        Transport::Udp(datagram) => vxlan(frame, datagram.payload, depth),
         _ => None,
     }
 }
 
-/// The IP packet in an Ethernet frame that a tunnel carries.
-pub(super) fn ethernet(frame: &[u8], depth: u8) -> Option<IpPacket<'_>> {
-    let (h, rest) = frame.split_first_chunk::<14>()?;
-    carried(u16::from_be_bytes([h[12], h[13]]), rest, depth)
+/// The IP packet in an Ethernet frame that a tunnel carries. Stations and VLAN stay those of `frame`.
+pub(super) fn ethernet<'a>(frame: Packet<'a>, carried: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+    let (h, rest) = carried.split_first_chunk::<14>()?;
+    network(frame, u16::from_be_bytes([h[12], h[13]]), rest, depth)
 }
 
-fn carried(kind: u16, rest: &[u8], depth: u8) -> Option<IpPacket<'_>> {
-    match link::network(kind, rest, depth) {
-        Ok((_, Body::Ip(packet))) => Some(packet),
-        _ => None,
-    }
+fn network<'a>(frame: Packet<'a>, kind: u16, rest: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+    let packet = link::network(frame, kind, rest, depth).ok()?;
+    matches!(packet.body, Body::Ip(_)).then_some(Packet { vlan: frame.vlan, ..packet })
 }
 
 /// GRE version 0. Version 1 (PPTP) carries PPP, mostly encrypted; source routing (RFC 1701) is extinct.
-fn gre(payload: &[u8], depth: u8) -> Option<IpPacket<'_>> {
+fn gre<'a>(frame: Packet<'a>, payload: &'a [u8], depth: u8) -> Option<Packet<'a>> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
@@ -55,31 +63,32 @@ fn gre(payload: &[u8], depth: u8) -> Option<IpPacket<'_>> {
     let options = 4 * (flags & (CHECKSUM | KEY | SEQUENCE)).count_ones() as usize;
     let rest = rest.get(options..)?;
     match u16::from_be_bytes([*c, *d]) {
-        ethertype::TRANSPARENT_ETHERNET => ethernet(rest, depth),
+        ethertype::TRANSPARENT_ETHERNET => ethernet(frame, rest, depth),
         // ERSPAN type I has neither a sequence number nor a header of its own.
-        ERSPAN_II if flags & SEQUENCE == 0 => ethernet(rest, depth),
-        ERSPAN_II => ethernet(rest.get(8..)?, depth),
+        ERSPAN_II if flags & SEQUENCE == 0 => ethernet(frame, rest, depth),
+        ERSPAN_II => ethernet(frame, rest.get(8..)?, depth),
         ERSPAN_III => {
             let platform_part = if rest.get(11)? & 1 != 0 { 8 } else { 0 };
-            ethernet(rest.get(12 + platform_part..)?, depth)
+            ethernet(frame, rest.get(12 + platform_part..)?, depth)
         }
-        kind => carried(kind, rest, depth),
+        kind => network(frame, kind, rest, depth),
     }
 }
 
 /// VXLAN: the I flag says that the network identifier is valid; the last byte is reserved and zero.
-fn vxlan(payload: &[u8], depth: u8) -> Option<IpPacket<'_>> {
-    let (h, frame) = payload.split_first_chunk::<8>()?;
+fn vxlan<'a>(frame: Packet<'a>, payload: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+    let (h, carried) = payload.split_first_chunk::<8>()?;
     if h[0] & 0x08 == 0 || h[7] != 0 {
         return None;
     }
-    ethernet(frame, depth)
+    ethernet(frame, carried, depth)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::addr::Ip;
+    use crate::wire::ip::IpPacket;
     use etherparse::PacketBuilder;
 
     fn inner_v4() -> Vec<u8> {
@@ -117,10 +126,18 @@ mod tests {
         over(protocol::UDP, &udp)
     }
 
+    #[track_caller]
+    fn packet(bytes: &[u8]) -> IpPacket<'_> {
+        match ip::either(Packet::EMPTY, bytes, 0).unwrap().body {
+            Body::Ip(ip) => ip,
+            body => panic!("{body:?}"),
+        }
+    }
+
     /// Depth reached, and whether it ended at the innermost TCP segment.
     #[track_caller]
     fn seen(bytes: &[u8]) -> (u8, bool) {
-        let p = ip::packet(bytes, 0).unwrap();
+        let p = packet(bytes);
         (p.depth, matches!(p.transport, Transport::Tcp(t) if t.dst_port == 80 && t.payload == b"x"))
     }
 
@@ -129,7 +146,7 @@ mod tests {
         assert_eq!(seen(&over(protocol::IPV4, &inner_v4())), (1, true));
         let bytes = over(protocol::IPV6, &inner_v6());
         assert_eq!(seen(&bytes), (1, true));
-        let p = ip::packet(&bytes, 0).unwrap();
+        let p = packet(&bytes);
         assert_eq!((p.src, p.len), (Ip::v6([1; 16]), inner_v6().len() as u32));
     }
 
@@ -158,7 +175,7 @@ mod tests {
     #[test]
     fn pptp_stays_gre() {
         let bytes = over(protocol::GRE, &[0x30, 0x01, 0x88, 0x0b, 0, 4, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4]);
-        let p = ip::packet(&bytes, 0).unwrap();
+        let p = packet(&bytes);
         assert!(matches!(p.transport, Transport::Other(protocol::GRE, _)) && p.depth == 0);
     }
 
@@ -167,7 +184,7 @@ mod tests {
         assert_eq!(seen(&over_vxlan(0x08, &inner_ethernet())), (1, true));
         for (flags, inner) in [(0x00, inner_ethernet()), (0x08, vec![0xee; 60])] {
             let bytes = over_vxlan(flags, &inner);
-            let p = ip::packet(&bytes, 0).unwrap();
+            let p = packet(&bytes);
             assert!(matches!(p.transport, Transport::Udp(d) if d.dst_port == VXLAN_PORT), "{p:?}");
             assert_eq!(p.depth, 0);
         }
