@@ -66,6 +66,8 @@ detectors! {
     host_sweep::HostSweep,
     syn_flood::SynFlood,
     new_device::NewDevice,
+    arp_spoof::ArpSpoof,
+    rogue_dhcp::RogueDhcp,
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {
