@@ -65,7 +65,11 @@ macro_rules! detectors {
 
 detectors! {
     port_scan::PortScan,
-    // host_sweep
+    host_sweep::HostSweep,
+    syn_flood::SynFlood,
+    new_device::NewDevice,
+    arp_spoof::ArpSpoof,
+    rogue_dhcp::RogueDhcp,
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {
