@@ -108,7 +108,9 @@ fn run(command: Command) -> io::Result<()> {
         Command::Make(make) => {
             let found = scenarios::named(&make.scenario);
             let scenario = found.ok_or_else(|| io::Error::other("no such scenario; see `list`"))?;
-            fs::write(&make.file, scenarios::stored(&scenario.pcap(), ends_in_gz(&make.file)))
+            let pcap = scenario.pcap();
+            let gz = make.file.extension().is_some_and(|e| e == "gz");
+            fs::write(&make.file, if gz { scenarios::gzip(&pcap) } else { pcap })
         }
         Command::Captures(captures) => write_all(&captures.folder),
         Command::Demo(demo) => fs::write(demo.file, traffic::evening::pcap()),
@@ -143,8 +145,7 @@ fn write_all(folder: &Path) -> io::Result<()> {
     let mut total = 0;
     for scenario in scenarios::all() {
         let pcap = scenario.pcap();
-        let name = scenarios::file_name(scenario.name, pcap.len());
-        let bytes = scenarios::stored(&pcap, name.ends_with(".gz"));
+        let (name, bytes) = (scenario.file_name(), scenarios::gzip(&pcap));
         total += bytes.len();
         println!("{name:34} {:8} bytes, {:8} unpacked", bytes.len(), pcap.len());
         fs::write(folder.join(name), bytes)?;
@@ -152,8 +153,4 @@ fn write_all(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("feed_match.list"), scenarios::FEED_LIST)?;
     println!("{total} bytes in all");
     Ok(())
-}
-
-fn ends_in_gz(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == "gz")
 }

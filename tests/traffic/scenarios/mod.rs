@@ -39,6 +39,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The file in `tests/detect` that keeps its capture.
+    pub fn file_name(&self) -> String {
+        format!("{}.pcap.gz", self.name)
+    }
+
     /// Its capture.
     pub fn pcap(&self) -> Vec<u8> {
         let mut trace = Trace::named(self.name);
@@ -77,19 +82,8 @@ pub fn named(name: &str) -> Option<Scenario> {
     all().into_iter().find(|s| s.name == name)
 }
 
-/// Above this many bytes a capture is kept gzip'd.
-const GZIP_ABOVE: usize = 60_000;
-
-/// The file name of a scenario's capture of `len` bytes.
-pub fn file_name(name: &str, len: usize) -> String {
-    format!("{name}.pcap{}", if len > GZIP_ABOVE { ".gz" } else { "" })
-}
-
-/// The capture as it is kept: as it is, or gzip'd.
-pub fn stored(pcap: &[u8], gzip: bool) -> Vec<u8> {
-    if !gzip {
-        return pcap.to_vec();
-    }
+/// A capture gzip'd, as it is kept in the repository.
+pub fn gzip(pcap: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(pcap).and_then(|()| encoder.finish()).expect("a vector takes everything")
 }

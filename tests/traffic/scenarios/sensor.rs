@@ -5,6 +5,7 @@ use crate::traffic::conversation::Conversation;
 use crate::traffic::home::{SITES, background, gateway, lan, nas, outside};
 use crate::traffic::packet::{BROADCAST, End, Segment, flag, group};
 use crate::traffic::talk::{FAR, NEAR, SSDP_SEARCH};
+use crate::traffic::tls::opaque;
 use crate::traffic::trace::Trace;
 use crate::traffic::{MIN, MS, SEC};
 
@@ -96,7 +97,7 @@ fn client_half(t: &mut Trace, at: i64, client: End, server: End) {
     seq = seq.wrapping_add(1);
     for i in 0..6 {
         let at = at + FAR + i * 60 * MS;
-        let data = t.rng.bytes(if i == 0 { 500 } else { 0 });
+        let data = opaque(&mut t.rng, if i == 0 { 500 } else { 0 });
         t.tcp(at, client, server, Segment { flags: flag::ACK, seq, ack, data: &data, ..Segment::default() });
         seq = seq.wrapping_add(data.len() as u32);
         ack = ack.wrapping_add(2_896);
