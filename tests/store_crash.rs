@@ -2,6 +2,7 @@
 //!
 //! `NETMONITOR_TEST_KILLS` sets how often; 20 without it.
 #![cfg(feature = "store")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use netmonitor::alert::{AlertRecord, Severity};
 use netmonitor::store::{Options, Store};

@@ -34,6 +34,16 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// How many are acknowledged (`Some(true)`), open (`Some(false)`), or either.
+    pub(super) fn in_state(&self, acknowledged: Option<bool>) -> u64 {
+        let open = self.open.iter().sum();
+        match acknowledged {
+            None => self.alerts,
+            Some(false) => open,
+            Some(true) => self.alerts.saturating_sub(open),
+        }
+    }
+
     fn add(&mut self, bytes: &[u8]) -> Option<State> {
         self.alerts += 1;
         self.bytes += bytes.len() as u64 + OVERHEAD;
@@ -336,21 +346,52 @@ struct Matcher<'a> {
     source: Option<Party>,
     target: Option<Party>,
     text: Option<String>,
+    /// For each condition that allows it: JSON of which one must occur in the stored bytes for a match.
+    needles: Vec<Vec<String>>,
 }
 
 impl<'a> Matcher<'a> {
     fn new(filter: &'a AlertFilter) -> Self {
+        let source = filter.source.as_deref().map(Party::new);
+        let target = filter.target.as_deref().map(Party::new);
+        let json = |key: &str, value: &dyn std::fmt::Display| format!("\"{key}\":\"{value}\"");
+        let mut needles: Vec<Vec<String>> = vec![
+            filter.kind.iter().map(|kind| json("kind", kind)).collect(),
+            filter.severity.iter().map(|severity| json("severity", &severity.name())).collect(),
+        ];
+        for party in [&source, &target].into_iter().flatten() {
+            match party {
+                Party::Ip(ip) => needles.push(vec![json("ip", ip)]),
+                Party::Mac(mac) => needles.push(vec![json("mac", mac)]),
+                Party::Name(_) => {}
+            }
+        }
+        needles.retain(|any| !any.is_empty());
         Matcher {
             filter,
             everything: filter.is_empty(),
-            source: filter.source.as_deref().map(Party::new),
-            target: filter.target.as_deref().map(Party::new),
+            source,
+            target,
             text: filter.text.as_ref().map(|text| text.to_lowercase()).filter(|text| !text.is_empty()),
+            needles,
         }
     }
 
     fn matches(&self, bytes: &[u8]) -> bool {
-        self.everything || serde_json::from_slice(bytes).is_ok_and(|head| self.matches_head(&head))
+        self.everything
+            || (self.may_match(bytes)
+                && serde_json::from_slice(bytes).is_ok_and(|head| self.matches_head(&head)))
+    }
+
+    /// A cheap look that spares most of the parsing: false only when the alert cannot match.
+    fn may_match(&self, bytes: &[u8]) -> bool {
+        let Ok(json) = str::from_utf8(bytes) else { return false };
+        self.needles.iter().all(|any| any.iter().any(|needle| json.contains(needle.as_str())))
+            && self.text.as_ref().is_none_or(|text| {
+                // Plain ASCII is stored as it is; anything else is looked at closely.
+                let plain = |b: u8| b.is_ascii_alphanumeric() || b" .:-_/".contains(&b);
+                !json.is_ascii() || !text.bytes().all(plain) || contains_ignoring_case(bytes, text.as_bytes())
+            })
     }
 
     fn matches_head(&self, head: &Head<'_>) -> bool {
@@ -364,6 +405,13 @@ impl<'a> Matcher<'a> {
             && self.target.as_ref().is_none_or(|party| party.is(head.target.as_ref()))
             && self.text.as_ref().is_none_or(|text| mentions(head, text))
     }
+}
+
+/// Whether `needle`, which is in lower case, occurs in `hay`.
+fn contains_ignoring_case(hay: &[u8], needle: &[u8]) -> bool {
+    let Some(first) = needle.first() else { return true };
+    let upper = first.to_ascii_uppercase();
+    hay.windows(needle.len()).any(|at| (at[0] == *first || at[0] == upper) && at.eq_ignore_ascii_case(needle))
 }
 
 /// Whom a filter names: an address or a name.

@@ -106,6 +106,11 @@ impl AlertFilter {
     pub fn is_empty(&self) -> bool {
         *self == AlertFilter::default()
     }
+
+    /// Whether only open or acknowledged matters, if that.
+    fn by_state_only(&self) -> bool {
+        *self == AlertFilter { acknowledged: self.acknowledged, ..AlertFilter::default() }
+    }
 }
 
 /// The store. Cheap to share (`Arc`); every method may block on the disk.
@@ -200,7 +205,9 @@ impl Store {
         self.inner().handle.alert(id)
     }
 
-    /// Alerts with an id below `before`, newest first, at most `limit` (and never more than 1,000).
+    /// Alerts with an id below `before`, newest first, at most `limit` (and never more than 1,000). A filter by more
+    /// than state looks at every alert once to count them: 30-70 ms for 100,000 of them on a desktop; further pages
+    /// of the same filter cost what they show.
     pub fn alerts(
         &self,
         filter: &AlertFilter,
@@ -210,7 +217,7 @@ impl Store {
         let mut inner = self.inner();
         let changes = inner.changes;
         let known_total = match &inner.total {
-            _ if filter.is_empty() => Some(inner.handle.known.counts.alerts),
+            _ if filter.by_state_only() => Some(inner.handle.known.counts.in_state(filter.acknowledged)),
             Some((same, at, total)) if *at == changes && same == filter => Some(*total),
             _ => None,
         };
