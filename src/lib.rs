@@ -28,16 +28,22 @@
 //! | [`detect`] | 4 | one file per kind of alert |
 //! | [`store`] | 4 | the redb file |
 //! | [`command`] | 4 | what HTTP may ask of the loop |
+//! | [`bus`] | 4 | bounded fan-out of encoded events |
+//! | [`http`] | 7 | the dashboard: hyper as the wire, tide as the router |
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod addr;
 pub mod alert;
+#[cfg(feature = "http")]
+pub mod bus;
 pub mod capture;
 pub mod command;
 pub mod counters;
 pub mod detect;
 pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;
