@@ -28,7 +28,9 @@
 //! | [`detect`] | 5 | one file per kind of alert |
 //! | [`command`] | 5 | what HTTP may ask of the loop |
 //! | [`store`] | 5 | the redb file |
+//! | [`bus`] | 5 | bounded fan-out of encoded events |
 //! | [`engine`] | 6 | frames in, events out |
+//! | [`http`] | 7 | the dashboard: hyper as the wire, tide as the router |
 //!
 //! The core (`time` to `engine`, without the live half of `capture` and the store) is sans-IO: no async, socket,
 //! file, thread, lock, channel or clock; time is an argument.
@@ -37,11 +39,15 @@
 
 pub mod addr;
 pub mod alert;
+#[cfg(feature = "http")]
+pub mod bus;
 pub mod capture;
 pub mod command;
 pub mod counters;
 pub mod detect;
 pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;
