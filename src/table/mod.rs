@@ -2,3 +2,4 @@
 
 pub mod bounded;
 pub mod flows;
+pub mod reassembly;
