@@ -5,6 +5,7 @@ pub mod devices;
 pub mod flows;
 pub mod hosts;
 pub mod known;
+pub mod reassembly;
 
 use crate::addr::{Ip, MacAddr};
 pub use known::{Caps, Known};

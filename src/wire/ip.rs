@@ -247,7 +247,7 @@ pub(super) fn quoted(bytes: &[u8]) -> Option<(Ip, Ip, u8, &[u8], bool)> {
                     }
                     None => break,
                 };
-                (next, rest) = (rest[0], rest.get(size..)?);
+                (next, rest) = (*rest.first()?, rest.get(size..)?);
             }
             Some((address(h, 8)?, address(h, 24)?, next, rest, first))
         }
@@ -259,6 +259,13 @@ pub(super) fn quoted(bytes: &[u8]) -> Option<(Ip, Ip, u8, &[u8], bool)> {
 mod tests {
     use super::*;
     use etherparse::{IpFragOffset, Ipv4Header, Ipv6FragmentHeader, PacketBuilder};
+
+    #[test]
+    fn a_quoted_packet_that_ends_where_an_extension_should_begin_is_not_read() {
+        let mut bytes = [0u8; 40];
+        (bytes[0], bytes[6]) = (0x60, 0);
+        assert!(quoted(&bytes).is_none());
+    }
 
     fn v4_udp(payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
