@@ -45,6 +45,7 @@ pub mod capture;
 pub mod command;
 pub mod counters;
 pub mod detect;
+pub mod engine;
 pub mod event;
 #[cfg(feature = "http")]
 pub mod http;

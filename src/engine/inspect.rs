@@ -8,12 +8,14 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Inspect, Side};
 use crate::table::reassembly::Streams;
-use crate::time::Timestamp;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
 use crate::wire::{Parsed, http, quic, ssh, tls};
 
+/// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
+/// fit.
+const HEAD_BYTES: usize = 16 * 1024;
 /// QUIC connections whose ClientHello is being gathered.
 const MAX_QUIC: usize = 64;
 /// Server segments of a log-in protocol that are looked at; the talk after that is not about logging in.
@@ -21,7 +23,8 @@ const LOGIN_SEGMENTS: u32 = 64;
 
 /// State of half-read beginnings.
 pub(super) struct Readers {
-    streams: Streams,
+    /// Taken out while its bytes are being read.
+    streams: Option<Streams>,
     quic: Bounded<u32, quic::Initial>,
 }
 
@@ -36,25 +39,27 @@ enum Look {
 
 impl Readers {
     pub(super) fn new(stream_bytes: usize) -> Self {
-        Readers { streams: Streams::new(stream_bytes), quic: Bounded::new(MAX_QUIC) }
+        Readers { streams: Some(Streams::new(stream_bytes, HEAD_BYTES)), quic: Bounded::new(MAX_QUIC) }
     }
 
-    /// The flow in `slot` is over or replaced.
-    pub(super) fn forget(&mut self, slot: u32) {
-        self.streams.drop_stream(key(slot, Side::Client));
-        self.streams.drop_stream(key(slot, Side::Server));
-        if !self.quic.is_empty() {
-            self.quic.remove(&slot);
+    /// The flow in `slot` is over. (One that is pushed out of its table leaves its heads to be pushed out in turn.)
+    pub(super) fn forget(&mut self, slot: u32, inspect: Inspect) {
+        for side in [Side::Client, Side::Server] {
+            if inspect.has(bits(side).1) {
+                self.drop_head(slot, side);
+            }
         }
     }
 
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        self.streams.expire(now);
+    fn drop_head(&mut self, slot: u32, side: Side) {
+        if let Some(streams) = &mut self.streams {
+            streams.drop_stream(key(slot, side));
+        }
     }
 
-    /// Streams under way and bytes held.
-    pub(super) fn held(&self) -> (usize, usize) {
-        (self.streams.len(), self.streams.bytes())
+    /// Heads under way.
+    pub(super) fn held(&self) -> usize {
+        self.streams.as_ref().map_or(0, Streams::len)
     }
 }
 
@@ -81,24 +86,33 @@ impl Engine {
         }
         let gathering = flow.inspect.has(gathers);
         let look = if gathering {
-            let mut streams = std::mem::take(&mut self.readers.streams);
-            let bytes = streams.push(key(slot, side), segment.seq, segment.payload, self.now);
-            let full = bytes.len() >= Streams::LONGEST;
-            let look = if bytes.is_empty() { Look::More } else { self.look(slot, side, bytes, full, carried) };
-            self.readers.streams = streams;
-            if full { Look::Done } else { look }
+            self.look_gathered(slot, side, segment, carried)
         } else {
             self.look(slot, side, segment.payload, false, carried)
         };
         if look == Look::More && !gathering {
-            self.readers.streams.start(key(slot, side), segment.seq, self.now);
-            self.readers.streams.push(key(slot, side), segment.seq, segment.payload, self.now);
+            if let Some(streams) = &mut self.readers.streams {
+                streams.start(key(slot, side), segment.seq);
+                streams.push(key(slot, side), segment.seq, segment.payload);
+            }
         } else if look == Look::Done && gathering {
-            self.readers.streams.drop_stream(key(slot, side));
+            self.readers.drop_head(slot, side);
         }
         if let Some(flow) = self.flows.at_mut(slot) {
             flow.inspect.set(if look == Look::Done { done } else { gathers });
         }
+    }
+
+    /// Adds a segment to the beginning that is being gathered, and looks at it again.
+    fn look_gathered(&mut self, slot: u32, side: Side, segment: &Segment<'_>, carried: Carried<'_>) -> Look {
+        let Some(mut streams) = self.readers.streams.take() else { return Look::Done };
+        let key = key(slot, side);
+        let bytes = streams.push(key, segment.seq, segment.payload);
+        let full = bytes.len() >= HEAD_BYTES;
+        let look = if bytes.is_empty() { Look::More } else { self.look(slot, side, bytes, full, carried) };
+        let lost = !streams.contains(key);
+        self.readers.streams = Some(streams);
+        if full || lost { Look::Done } else { look }
     }
 
     /// What a server says later in a flow, where that matters: HTTP status codes and log-in outcomes.
@@ -220,7 +234,13 @@ impl Engine {
     }
 
     #[inline]
-    pub(super) fn inspect_udp(&mut self, slot: u32, side: Side, datagram: &Datagram<'_>, carried: Carried<'_>) {
+    pub(super) fn inspect_udp(
+        &mut self,
+        slot: u32,
+        side: Side,
+        datagram: &Datagram<'_>,
+        carried: Carried<'_>,
+    ) {
         let (Some(flow), payload) = (self.flows.at(slot), datagram.payload) else { return };
         if payload.is_empty() {
             return;
@@ -256,7 +276,12 @@ impl Engine {
     }
 
     fn inspect_quic(&mut self, slot: u32, payload: &[u8]) {
-        let gathered = self.flows.at(slot).is_some_and(|f| f.packets_up > 8);
+        let sent = self.flows.at(slot).map_or(0, |f| f.packets_up);
+        if sent <= 1 {
+            // Whatever was gathered under this slot was another connection's.
+            self.readers.quic.remove(&slot);
+        }
+        let gathered = sent > 8;
         let parsed = if quic::looks_initial(payload) && !gathered {
             self.readers.quic.entry(slot, quic::Initial::default).0.datagram(payload)
         } else {

@@ -29,7 +29,7 @@ impl Engine {
     pub(super) fn on_icmp(&mut self, carried: Carried<'_>, message: &Message<'_>) {
         self.touch(carried);
         let (source, target) = (carried.ip.src, carried.ip.dst);
-        match message.meaning {
+        match message.meaning() {
             Meaning::EchoRequest(..) => self.tell(&Observation::Echo { source, target }),
             Meaning::EchoReply(..) => self.tell(&Observation::EchoReply { source, target }),
             Meaning::Unreachable { about: Some(about), .. } => self.refused(about, carried.vlan),

@@ -111,8 +111,7 @@ impl Engine {
         let caps = settings.caps;
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
-        let watch =
-            Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
+        let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
         Ok(Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
@@ -262,7 +261,8 @@ impl Engine {
     /// Counts a packet that belongs to no flow.
     fn touch(&mut self, carried: Carried<'_>) {
         let ip = carried.ip;
-        let (from_inside, to_inside) = (self.known.inside.contains(ip.src), self.known.inside.contains(ip.dst));
+        let (from_inside, to_inside) =
+            (self.known.inside.contains(ip.src), self.known.inside.contains(ip.dst));
         self.count_traffic(from_inside, to_inside, ip.len);
         if ip.src.is_unicast() {
             let slot = self.known.host_slot(ip.src, u32::MAX);
@@ -309,11 +309,8 @@ impl Engine {
         self.next_second = Timestamp::from_micros(self.now.micros() / SECOND * SECOND + SECOND);
         self.known.on_second();
         self.sweep(usize::try_from(passed.clamp(1, LONGEST_GAP)).unwrap_or(1));
-        let fresh = SensorSecond {
-            live: self.live,
-            link_down: self.sensor.link_down,
-            ..SensorSecond::default()
-        };
+        let fresh =
+            SensorSecond { live: self.live, link_down: self.sensor.link_down, ..SensorSecond::default() };
         let second = std::mem::replace(&mut self.sensor, fresh);
         self.watch.tell(self.now, &self.known, &Observation::Second(&second));
         self.close_second(started);
@@ -343,7 +340,6 @@ impl Engine {
             now.since(h.last_sent_at.max(h.first_at)) > HOST_LIFE[usize::from(!h.inside)]
         };
         while self.known.hosts.sweep(&mut steps, over).is_some() {}
-        self.readers.expire(now);
     }
 
     fn tell_ended(&mut self, mut flow: Flow) {
@@ -391,7 +387,6 @@ impl Engine {
     fn insert_flow(&mut self, key: FlowKey, flow: Flow) -> u32 {
         self.flows_seen += 1;
         let (slot, gone) = self.flows.insert_new(key, flow);
-        self.readers.forget(slot);
         if let Some((_, gone)) = gone {
             self.tell_ended(gone);
         }

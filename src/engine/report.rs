@@ -39,8 +39,6 @@ pub struct Totals {
     pub names_evicted: u64,
     /// Stream heads under way.
     pub streams: usize,
-    /// Bytes held for them.
-    pub stream_bytes: usize,
     /// Alerts raised since the start.
     pub alerts_raised: u64,
     /// Findings hidden by mutes since the start.
@@ -56,7 +54,6 @@ impl Engine {
     /// Table sizes and other totals.
     pub fn totals(&self) -> Totals {
         let (names, names_evicted) = self.known.names_held();
-        let (streams, stream_bytes) = self.readers.held();
         Totals {
             flows_seen: self.flows_seen,
             flows: self.flows.len(),
@@ -70,8 +67,7 @@ impl Engine {
             devices_evicted: self.known.devices.evicted(),
             names,
             names_evicted,
-            streams,
-            stream_bytes,
+            streams: self.readers.held(),
             alerts_raised: self.watch.desk.raised(),
             findings_hidden: self.watch.desk.hidden(),
         }
@@ -108,10 +104,10 @@ impl Engine {
     /// The hosts that move most now, most bytes per second first; hosts that are idle now follow by what they moved
     /// since they were first seen.
     pub fn talkers(&self, limit: usize) -> Vec<Talker> {
-        let rate = |h: &crate::table::hosts::Host| {
-            h.rate_in.per_second(self.now) + h.rate_out.per_second(self.now)
-        };
-        let mut hosts: Vec<_> = self.known.hosts.iter().map(|(ip, h)| (rate(h), h.bytes_in + h.bytes_out, ip, h)).collect();
+        let rate =
+            |h: &crate::table::hosts::Host| h.rate_in.per_second(self.now) + h.rate_out.per_second(self.now);
+        let mut hosts: Vec<_> =
+            self.known.hosts.iter().map(|(ip, h)| (rate(h), h.bytes_in + h.bytes_out, ip, h)).collect();
         let order = |a: &(f64, u64, &Ip, _), b: &(f64, u64, &Ip, _)| {
             b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)).then(a.2.cmp(b.2))
         };
@@ -177,7 +173,8 @@ impl Engine {
     /// Puts back a device that an earlier run stored.
     pub fn restore_device(&mut self, record: &DeviceRecord) {
         if let Some((key, device)) = Device::restore(record, self.offset()) {
-            if self.known.devices.find(&key).is_none() && !matches!(key, DeviceKey::Mac(m) if !m.is_station()) {
+            if self.known.devices.find(&key).is_none() && !matches!(key, DeviceKey::Mac(m) if !m.is_station())
+            {
                 self.known.devices.insert_new(key, device);
             }
         }

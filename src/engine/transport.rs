@@ -12,7 +12,8 @@ impl Engine {
         let (src, dst) = ((carried.ip.src, segment.src_port), (carried.ip.dst, segment.dst_port));
         let key = FlowKey::new(src, dst, proto::TCP, carried.vlan);
         let opens = segment.flags & (flag::SYN | flag::ACK | flag::RST | flag::FIN) == flag::SYN;
-        let Some(slot) = self.live_flow(&key, opens).or_else(|| self.open_tcp(key, carried, segment, opens)) else {
+        let Some(slot) = self.live_flow(&key, opens).or_else(|| self.open_tcp(key, carried, segment, opens))
+        else {
             return self.touch(carried);
         };
         let now = self.now;
@@ -47,8 +48,8 @@ impl Engine {
         if !stale {
             return Some(slot);
         }
-        self.readers.forget(slot);
         if let Some((_, flow)) = self.flows.remove_at(slot) {
+            self.readers.forget(slot, flow.inspect);
             self.tell_ended(flow);
         }
         None
@@ -57,13 +58,8 @@ impl Engine {
     /// A new TCP flow, or `None` when the segment cannot begin one and was told as a stray.
     fn open_tcp(&mut self, key: FlowKey, carried: Carried<'_>, s: &Segment<'_>, opens: bool) -> Option<u32> {
         let (src, dst) = ((carried.ip.src, s.src_port), (carried.ip.dst, s.dst_port));
-        let stray = Stray {
-            source: src.0,
-            target: dst.0,
-            source_port: src.1,
-            target_port: dst.1,
-            flags: s.flags,
-        };
+        let stray =
+            Stray { source: src.0, target: dst.0, source_port: src.1, target_port: dst.1, flags: s.flags };
         let (syn, ack) = (s.flags & flag::SYN != 0, s.flags & flag::ACK != 0);
         if !opens && (s.flags & flag::RST != 0 || (syn && ack)) {
             self.watch.tell(self.now, &self.known, &Observation::Backscatter(stray));
@@ -160,12 +156,10 @@ impl Engine {
     }
 
     fn end_flow(&mut self, slot: u32) {
-        self.readers.forget(slot);
-        let ended = self.flows.at_mut(slot).is_some_and(|f| f.inspect.has(Inspect::ENDED));
-        if !ended {
-            if let Some(flow) = self.flows.at_mut(slot) {
-                flow.inspect.set(Inspect::ENDED);
-            }
+        let Some(flow) = self.flows.at_mut(slot) else { return };
+        self.readers.forget(slot, flow.inspect);
+        if !flow.inspect.has(Inspect::ENDED) {
+            flow.inspect.set(Inspect::ENDED);
             self.tell_flow(slot, Observation::FlowEnded);
         }
     }

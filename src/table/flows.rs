@@ -142,9 +142,6 @@ impl Inspect {
     pub(crate) fn set(&mut self, bits: u8) {
         self.0 |= bits;
     }
-    pub(crate) fn clear(&mut self, bits: u8) {
-        self.0 &= !bits;
-    }
 }
 
 /// The five-tuple and the VLAN, the same for both directions: the lower endpoint comes first.
