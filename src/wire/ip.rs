@@ -247,7 +247,7 @@ pub(super) fn quoted(bytes: &[u8]) -> Option<(Ip, Ip, u8, &[u8], bool)> {
                     }
                     None => break,
                 };
-                (next, rest) = (rest[0], rest.get(size..)?);
+                (next, rest) = (*rest.first()?, rest.get(size..)?);
             }
             Some((address(h, 8)?, address(h, 24)?, next, rest, first))
         }
