@@ -376,6 +376,8 @@ mod tests {
         let Body::Arp(a) = decode(LinkType::Ethernet, &bytes).unwrap().body else { panic!() };
         assert_eq!((a.operation, a.sender_mac, a.target_mac), (2, MacAddr(STATION), MacAddr(PEER)));
         assert_eq!((a.sender_ip, a.target_ip), (Ip::v4([10, 0, 0, 1]), Ip::v4([10, 0, 0, 2])));
+        arp[3] = 6;
+        assert!(decode(LinkType::Ethernet, &frame(&[&arp])).is_ok(), "IEEE 802 is Ethernet too");
         arp[3] = 15;
         assert_eq!(decode(LinkType::Ethernet, &frame(&[&arp])).unwrap_err(), Reject::ArpMalformed);
     }
