@@ -28,6 +28,7 @@
 //! | [`detect`] | 4 | one file per kind of alert |
 //! | [`store`] | 4 | the redb file |
 //! | [`command`] | 4 | what HTTP may ask of the loop |
+//! | [`config`] | 6 | settings: layers, checks, the example |
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -35,6 +36,7 @@ pub mod addr;
 pub mod alert;
 pub mod capture;
 pub mod command;
+pub mod config;
 pub mod counters;
 pub mod detect;
 pub mod event;
