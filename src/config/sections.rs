@@ -109,7 +109,7 @@ section! {
         /// Days that alerts are kept.
         alert_days: u32 = 365, 1..=3650;
         /// Seconds between writes of traffic history to the card. A power cut loses at most that much of it; alerts
-        /// are always written at once. 60 writes about 160 MB a day, 600 about 50 MB.
+        /// are always written at once. 60 writes about 120 MB a day, 600 about 15 MB.
         flush_seconds: u32 = 60, 1..=3600;
     }
 }
