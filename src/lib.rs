@@ -13,7 +13,7 @@
 //! The first three hops are plain calls on one stack: no channel, no lock, no allocation per frame. Live capture,
 //! `replay` and every test drive the same engine; only the source of frames and of time differs.
 //!
-//! # Levels: a module imports only from lower ones
+//! # Levels: a module imports only from its own level and lower ones
 //! | module | level | its one job |
 //! |---|---|---|
 //! | [`time`] | 0 | engine time, wall time, the one clock read |
@@ -30,7 +30,8 @@
 //! | [`store`] | 5 | the redb file |
 //! | [`bus`] | 5 | bounded fan-out of encoded events |
 //! | [`engine`] | 6 | frames in, events out |
-//! | [`http`] | 7 | the dashboard: hyper as the wire, tide as the router |
+//! | [`config`] | 7 | settings: file, environment, command line, checked |
+//! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
 //!
 //! The core (`time` to `engine`, without the live half of `capture` and the store) is sans-IO: no async, socket,
 //! file, thread, lock, channel or clock; time is an argument.
@@ -43,6 +44,7 @@ pub mod alert;
 pub mod bus;
 pub mod capture;
 pub mod command;
+pub mod config;
 pub mod counters;
 pub mod detect;
 pub mod engine;
@@ -55,3 +57,6 @@ pub mod store;
 pub mod table;
 pub mod time;
 pub mod wire;
+
+/// Version of netmonitor.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
