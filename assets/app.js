@@ -184,7 +184,11 @@ whenExpired(() => {
 on("link", (link) => {
   showLink();
   if (link.status === "lost" || link.status === "live") announce(t(`link.${link.status}.hint`));
-  if (link.status === "live") loadKinds().then(freshenTimes);
+  if (link.status === "live" || link.status === "polling") {
+    // Titles of kinds may arrive after the first drawing: views that show them listen for this.
+    loadKinds().then(() => document.dispatchEvent(new Event("kindschange")));
+    freshenTimes();
+  }
 });
 on("snapshot", showSnapshot);
 on("alert", ({ alert, raised }) => {
@@ -195,14 +199,4 @@ setInterval(() => document.hidden || freshenTimes(), 15_000);
 buildFrame();
 installKeys({ go, search });
 if (location.pathname !== "/login") start();
-loadKindsWhenIn();
 route();
-
-function loadKindsWhenIn() {
-  if (location.pathname !== "/login") loadKinds().then(() => state.link.status !== "out" && redrawQuietly());
-}
-
-// Titles of kinds arrived after the first drawing: only pages that show them are drawn again.
-function redrawQuietly() {
-  document.dispatchEvent(new Event("kindschange"));
-}
