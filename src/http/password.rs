@@ -71,7 +71,11 @@ pub fn verify(kept: &str, password: &str) -> bool {
 fn derive(password: &str, salt: &[u8], memory: u32, passes: u32) -> Option<[u8; 32]> {
     let params = Params::new(memory, passes, 1, Some(32)).ok()?;
     let blocks = params.block_count();
-    let mut room = Vec::with_capacity(CAPACITY.max(blocks));
+    // A damaged setting must not ask for all the memory or time there is.
+    if blocks > CAPACITY || passes > 16 {
+        return None;
+    }
+    let mut room = Vec::with_capacity(CAPACITY);
     room.resize(blocks, Block::default());
     let mut key = [0; 32];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
