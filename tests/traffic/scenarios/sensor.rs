@@ -15,12 +15,12 @@ pub const TABLE: &[Scenario] = &[
         "capture_loss",
         &[alert("capture_loss", "", "")],
         "Downloads for three minutes of which the mirror port loses each 20th data segment; the receiver acknowledges all.",
-        |t| downloads(t, 20),
+        |t| downloads(t, 1_000_000, 20),
     ),
     silent(
         "capture_loss_under",
-        "The same downloads; each 3,000th segment is lost, a third of the threshold.",
-        |t| downloads(t, 3_000),
+        "Downloads twice as large of which one segment is lost: 0.04 % of its minute.",
+        |t| downloads(t, 2_000_000, 5_000),
     ),
     silent(
         "capture_loss_harmless",
@@ -32,7 +32,8 @@ pub const TABLE: &[Scenario] = &[
         &[alert("blind", "", "")],
         "Five minutes of busy connections of which only the clients' half reaches the sensor.",
         one_direction,
-    ),
+    )
+    .also(&["capture_loss"]),
     silent(
         "blind_under",
         "Half a minute of broadcasts alone, after and before ordinary traffic.",
@@ -51,14 +52,14 @@ pub const TABLE: &[Scenario] = &[
     ),
 ];
 
-fn downloads(t: &mut Trace, lose_every: u32) {
+fn downloads(t: &mut Trace, bytes: usize, lose_every: u32) {
     background(t, 0, 3 * MIN, 10);
     t.lose_every = lose_every;
     t.snap = 90;
     for i in 0..6 {
         let (name, ip) = SITES[i as usize];
         let mut c = t.tls(5 * SEC + i * 27 * SEC, lan(20), outside(ip).port(443), name);
-        c.download(1_000_000, 60_000);
+        c.download(bytes, bytes / 17);
         c.close(true);
     }
 }
