@@ -21,23 +21,34 @@
 //! | [`addr`] | 0 | MAC, IP, prefix, inside, vendor by OUI |
 //! | [`wire`] | 1 | bytes to checked views |
 //! | [`alert`] | 1 | alerts: dedup, quiet periods, mutes |
-//! | [`capture`] | 1 | sources of frames |
-//! | [`table`] | 2 | bounded state: flows, hosts, names, reassembly |
-//! | [`observe`] | 3 | what a frame meant |
-//! | [`event`] | 3 | what leaves the engine |
-//! | [`detect`] | 4 | one file per kind of alert |
-//! | [`store`] | 4 | the redb file |
-//! | [`command`] | 4 | what HTTP may ask of the loop |
+//! | [`capture`] | 2 | sources of frames |
+//! | [`event`] | 2 | what leaves the engine, in the shapes of the JSON |
+//! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
+//! | [`observe`] | 4 | what a frame meant |
+//! | [`detect`] | 5 | one file per kind of alert |
+//! | [`command`] | 5 | what HTTP may ask of the loop |
+//! | [`store`] | 5 | the redb file |
+//! | [`bus`] | 5 | bounded fan-out of encoded events |
+//! | [`engine`] | 6 | frames in, events out |
+//! | [`http`] | 7 | the dashboard: hyper as the wire, tide as the router |
+//!
+//! The core (`time` to `engine`, without the live half of `capture` and the store) is sans-IO: no async, socket,
+//! file, thread, lock, channel or clock; time is an argument.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod addr;
 pub mod alert;
+#[cfg(feature = "http")]
+pub mod bus;
 pub mod capture;
 pub mod command;
 pub mod counters;
 pub mod detect;
+pub mod engine;
 pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;

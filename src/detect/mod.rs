@@ -1,11 +1,139 @@
 //! Detection: one file per kind, one list of them, and what they share.
 
-use crate::addr::{Inside, Ip, MacAddr};
-use crate::alert::Severity;
+use crate::addr::{Inside, Ip};
+use crate::alert::{Evidence, Finding, Findings, Severity, Subject};
 use crate::observe::Observation;
 use crate::time::Timestamp;
+use settings::{Problem, Section};
+use window::{Tick, mix};
 
+#[cfg(test)]
+pub(crate) mod bench;
+pub mod settings;
 pub mod window;
+
+pub use crate::table::Lookup;
+
+/// The list of detectors: one word each, in the order in which they look at an observation. Makes their modules, the
+/// struct that holds them, and what the configuration and the catalogue are told.
+macro_rules! detectors {
+    ($($id:ident::$detector:ident,)*) => {
+        $(pub mod $id;)*
+
+        /// Every detector that is on, with its state.
+        pub struct Detectors {
+            $($id: Option<$id::$detector>,)*
+        }
+
+        /// What any detector wants to see.
+        const WANTED: u32 = 0 $(| <$id::$detector as Detector>::INTEREST)*;
+
+        /// What each kind says about itself, in the order of the list.
+        pub static KINDS: &[Kind] = &[$(<$id::$detector as Detector>::KIND,)*];
+
+        /// Each kind's section of the configuration, in the order of the list.
+        pub static SECTIONS: &[Section] = &[$(Section {
+            id: stringify!($id),
+            defaults: settings::defaults::<<$id::$detector as Detector>::Settings>,
+            check: settings::check::<<$id::$detector as Detector>::Settings>,
+            docs: settings::docs::<<$id::$detector as Detector>::Settings>,
+        },)*];
+
+        impl Detectors {
+            /// Builds every detector that is on. `detect` is the `[detect]` table with a sub-table per kind; what is
+            /// missing takes its default. Tables are capped by `keys` entries.
+            pub fn new(detect: &toml::Table, keys: usize) -> Result<Self, Problem> {
+                Ok(Detectors { $($id: build::<$id::$detector>(detect, stringify!($id), keys)?,)* })
+            }
+
+            /// Shows one observation to whoever wants it.
+            #[inline]
+            pub fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
+                let bit = observation.interest();
+                if bit & WANTED == 0 {
+                    return;
+                }
+                $(if bit & <$id::$detector as Detector>::INTEREST != 0
+                    && let Some(detector) = &mut self.$id
+                {
+                    detector.observe(cx, observation, out);
+                })*
+            }
+        }
+    };
+}
+
+detectors! {
+    port_scan::PortScan,
+    host_sweep::HostSweep,
+    syn_flood::SynFlood,
+    new_device::NewDevice,
+    arp_spoof::ArpSpoof,
+    rogue_dhcp::RogueDhcp,
+}
+
+fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {
+    let empty = toml::Table::new();
+    let section = match detect.get(id) {
+        None => &empty,
+        Some(toml::Value::Table(table)) => table,
+        Some(_) => {
+            return Err(Problem { key: Some(id.to_owned()), message: format!("write it as [detect.{id}]") });
+        }
+    };
+    let settings: D::Settings = settings::read(section).map_err(|p| Problem {
+        key: Some(format!("{id}.{}", p.key.unwrap_or_default())),
+        message: p.message,
+    })?;
+    Ok(settings.enabled().then(|| D::new(&settings, keys)))
+}
+
+/// What makes findings one incident, as a number: the same parts give the same number in every run.
+pub fn incident(parts: &[u64]) -> u64 {
+    parts.iter().fold(0x6e65_746d_6f6e, |hash, part| mix(hash ^ mix(*part)))
+}
+
+/// An address as a part of an [`incident`], or as a value in a window.
+pub const fn ip_part(ip: Ip) -> u64 {
+    let bits = ip.bits();
+    mix((bits >> 64) as u64 ^ mix(bits as u64))
+}
+
+/// Text as a part of an [`incident`].
+pub fn text_part(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// An alert's evidence: keys with numbers or words.
+macro_rules! evidence {
+    ($($key:literal => $value:expr),* $(,)?) => {{
+        let mut map = crate::alert::Evidence::new();
+        $(map.insert($key.to_owned(), serde_json::json!($value));)*
+        map
+    }};
+}
+pub(crate) use evidence;
+
+impl Kind {
+    /// A finding of this kind; the incident is told by the parts.
+    fn finding(&self, severity: Severity, parts: &[u64], summary: String, evidence: Evidence) -> Finding {
+        Finding {
+            kind: self.id,
+            severity,
+            source: None,
+            target: None,
+            incident: incident(parts),
+            summary,
+            evidence,
+            mitre: self.mitre,
+        }
+    }
+}
+
+/// Sets who acts and on whom.
+fn between(finding: Finding, source: Option<Subject>, target: Option<Subject>) -> Finding {
+    Finding { source, target, ..finding }
+}
 
 /// What every detector says about itself, for people.
 #[derive(Clone, Copy, Debug)]
@@ -49,20 +177,15 @@ pub struct Context<'a> {
     pub lookup: &'a dyn Lookup,
 }
 
-/// Questions a detector may ask of the tables.
-pub trait Lookup {
-    /// The station that owns `ip`, when the link shows it.
-    fn mac_of(&self, ip: Ip) -> Option<MacAddr>;
-    /// The name people know `ip` by: the owner's, or one seen on the wire.
-    fn name_of(&self, ip: Ip) -> Option<&str>;
-    /// The domain name that was looked up and answered with `ip`.
-    fn asked_as(&self, ip: Ip) -> Option<&str>;
-    /// Whether `ip` is a known gateway or router.
-    fn is_gateway(&self, ip: Ip) -> bool;
-    /// Whether `ip` was seen sending within the last `seconds`.
-    fn alive_within(&self, ip: Ip, seconds: u32) -> bool;
-    /// How long this monitor has been learning, in seconds, restarts included. Replays: since the first frame.
-    fn learning_for(&self) -> u64;
+impl Context<'_> {
+    /// Now, in tenths of a second.
+    pub fn tick(&self) -> Tick {
+        Tick::of(self.now)
+    }
+    /// `ours` when `ip` is inside, `theirs` otherwise.
+    pub fn by_side(&self, ip: Ip, ours: Severity, theirs: Severity) -> Severity {
+        if self.inside.contains(ip) { ours } else { theirs }
+    }
 }
 
 /// One kind of detection.
@@ -86,4 +209,6 @@ pub trait Settings {
     fn enabled(&self) -> bool;
     /// Key, lowest and highest allowed value of each number.
     fn ranges() -> &'static [(&'static str, f64, f64)];
+    /// Key and its documentation, every key.
+    fn docs() -> &'static [(&'static str, &'static str)];
 }
