@@ -68,6 +68,9 @@ detectors! {
     new_device::NewDevice,
     arp_spoof::ArpSpoof,
     rogue_dhcp::RogueDhcp,
+    brute_force::BruteForce,
+    capture_loss::CaptureLoss,
+    blind::Blind,
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {
