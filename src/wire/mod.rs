@@ -14,6 +14,7 @@ pub mod link;
 pub mod login;
 pub mod nbns;
 pub mod quic;
+mod read;
 pub mod ssh;
 pub mod tcp;
 pub mod tls;
@@ -150,4 +151,21 @@ pub enum Parsed<T> {
     No,
     /// It claims to be this, and breaks the format.
     Bad(Reject),
+}
+
+impl<T> Parsed<T> {
+    /// Goes on with what was found; the other outcomes stay as they are.
+    pub fn and_then<U>(self, next: impl FnOnce(T) -> Parsed<U>) -> Parsed<U> {
+        match self {
+            Parsed::Yes(found) => next(found),
+            Parsed::More => Parsed::More,
+            Parsed::No => Parsed::No,
+            Parsed::Bad(why) => Parsed::Bad(why),
+        }
+    }
+
+    /// `Yes` with what was read, `Bad` for this reason when it could not be.
+    pub fn or_bad(read: Option<T>, why: Reject) -> Parsed<T> {
+        read.map_or(Parsed::Bad(why), Parsed::Yes)
+    }
 }
