@@ -21,6 +21,7 @@
 //! | [`addr`] | 0 | MAC, IP, prefix, inside, vendor by OUI |
 //! | [`wire`] | 1 | bytes to checked views |
 //! | [`alert`] | 1 | alerts: dedup, quiet periods, mutes |
+//! | [`feeds`] | 2 | lists of known-bad addresses and domains |
 //! | [`capture`] | 1 | sources of frames |
 //! | [`table`] | 2 | bounded state: flows, hosts, names, reassembly |
 //! | [`observe`] | 3 | what a frame meant |
@@ -38,6 +39,7 @@ pub mod command;
 pub mod counters;
 pub mod detect;
 pub mod event;
+pub mod feeds;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;

@@ -255,6 +255,13 @@ impl Regular {
         self.len == 0
     }
 
+    /// How many intervals lie within `percent` of `median`.
+    pub fn near(&self, median: u32, percent: u32) -> u32 {
+        let wide = u64::from(median) * u64::from(percent);
+        let held = &self.values[..usize::from(self.len)];
+        held.iter().filter(|v| u64::from(v.abs_diff(median)) * 100 <= wide).count() as u32
+    }
+
     /// Median, and median absolute deviation; zeros when empty.
     pub fn median_and_spread(&self) -> (u32, u32) {
         let mut sorted = self.values;
