@@ -25,6 +25,7 @@
 //! | [`event`] | 2 | what leaves the engine, in the shapes of the JSON |
 //! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
 //! | [`observe`] | 4 | what a frame meant |
+//! | [`feeds`] | 4 | lists of known bad addresses and names |
 //! | [`detect`] | 5 | one file per kind of alert |
 //! | [`command`] | 5 | what HTTP may ask of the loop |
 //! | [`store`] | 5 | the redb file |
@@ -49,6 +50,7 @@ pub mod counters;
 pub mod detect;
 pub mod engine;
 pub mod event;
+pub mod feeds;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod observe;
