@@ -1,5 +1,6 @@
 //! Passwords: argon2id, in memory that goes back to the system.
 
+use crate::store::{Store, StoreError};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -55,6 +56,12 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     let salt: [u8; 16] = random().ok_or(PasswordError::NoRandom)?;
     let key = derive(password, &salt, MEMORY_KIB, PASSES).ok_or(PasswordError::TooLong)?;
     Ok(format!("argon2id${MEMORY_KIB}${PASSES}${}${}", hex(&salt), hex(&key)))
+}
+
+/// Makes `hash` the dashboard's password; sessions begun with the former one end.
+pub fn keep(store: &Store, hash: &str) -> Result<(), StoreError> {
+    store.set_setting(SETTING, Some(hash))?;
+    store.set_setting(super::auth::SESSIONS_SETTING, None)
 }
 
 /// Whether `password` is the one behind `kept`; false as well when `kept` is unreadable.
