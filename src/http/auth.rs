@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol::Timer;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Auth {
     sessions: Mutex<Vec<Kept>>,
     tokens: Mutex<Vec<Kept>>,
     failures: Mutex<Failures>,
+    /// Grows whenever a session or token ends, so that open streams ask again.
+    ended: AtomicU64,
     /// One password hash at a time.
     turn: async_lock::Mutex<()>,
 }
@@ -76,6 +79,7 @@ impl Auth {
             sessions: Mutex::new(load(store, SESSIONS_SETTING)?),
             tokens: Mutex::new(load(store, TOKENS_SETTING)?),
             failures: Mutex::default(),
+            ended: AtomicU64::new(0),
             turn: async_lock::Mutex::new(()),
         })
     }
@@ -95,6 +99,11 @@ impl Auth {
         self.mode == AuthMode::None
             || cookies.and_then(session_in).is_some_and(|token| self.knows_session(token))
             || authorization.and_then(bearer).is_some_and(|token| find(&lock(&self.tokens), token).is_some())
+    }
+
+    /// How many times a session or token has ended.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Relaxed)
     }
 
     fn knows_session(&self, token: &str) -> bool {
@@ -166,6 +175,7 @@ impl Auth {
         let mut sessions = lock(&self.sessions);
         if let Some(at) = cookies.and_then(session_in).and_then(|token| find(&sessions, token)) {
             sessions.remove(at);
+            self.ended.fetch_add(1, Relaxed);
             save(store, SESSIONS_SETTING, &sessions)?;
         }
         Ok(())
@@ -184,6 +194,7 @@ impl Auth {
         let hash = password::hash(new).map_err(|error| Refusal::bad(error.to_string()))?;
         store.set_setting(password::SETTING, Some(&hash))?;
         lock(&self.sessions).clear();
+        self.ended.fetch_add(1, Relaxed);
         self.begin(store)
     }
 
@@ -212,6 +223,7 @@ impl Auth {
         let mut tokens = lock(&self.tokens);
         let before = tokens.len();
         tokens.retain(|t| t.id != id);
+        self.ended.fetch_add(1, Relaxed);
         save(store, TOKENS_SETTING, &tokens)?;
         Ok(tokens.len() < before)
     }

@@ -46,7 +46,7 @@ const STOP_TIME: Duration = Duration::from_millis(800);
 /// How long a refused client may go on sending, so that it reads the refusal instead of a reset.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
-/// Log target of one line per request: address, method, path, status. Off unless a filter names it.
+/// Log target of one line per request at level debug: address, method, path, status.
 pub const ACCESS: &str = "dashboard_access";
 
 type Executor = Rc<LocalExecutor<'static>>;
@@ -229,7 +229,7 @@ where
 /// One request through tide.
 async fn respond(shared: &Shared, request: hyper::Request<Incoming>, peer: Peer) -> http_types::Response {
     shared.app.counts.requests.fetch_add(1, Relaxed);
-    let asked = log::log_enabled!(target: ACCESS, log::Level::Info)
+    let asked = log::log_enabled!(target: ACCESS, log::Level::Debug)
         .then(|| format!("{peer} {} {}", request.method(), request.uri().path().escape_default()));
     let answer = match convert::request(request, peer).await {
         Ok(request) => match shared.server.respond(request).await {
@@ -239,7 +239,7 @@ async fn respond(shared: &Shared, request: hyper::Request<Incoming>, peer: Peer)
         Err(refusal) => refusal.response().into(),
     };
     if let Some(asked) = asked {
-        log::info!(target: ACCESS, "{asked} {}", answer.status() as u16);
+        log::debug!(target: ACCESS, "{asked} {}", answer.status() as u16);
     }
     answer
 }
