@@ -62,7 +62,7 @@ export function deviceView(view) {
 }
 
 const heading = (d) => h("header", { class: "page-head" }, h("a", { class: "back", href: "/devices" }, t("nav.devices")),
-  h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.label)), h("p", { class: `muted presence${d.online ? " on" : ""}` }, h("i", { class: "lamp" }), d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)]));
+  h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.name || d.label)), h("p", { class: `muted presence${d.online ? " on" : ""}` }, h("i", { class: "lamp" }), d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)]));
 
 function facts(d) {
   const line = (key, ...value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
