@@ -2,6 +2,7 @@
 
 use crate::alert::Mute;
 use crate::event::{DeviceRecord, Talker};
+pub use crate::table::devices::DeviceChange;
 
 /// A question or an order. Each carries where to put the answer; the loop answers within one turn.
 pub enum Command {
@@ -21,18 +22,6 @@ pub enum Command {
 
 /// Where an answer goes.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
-
-/// What the owner may change of a device; `None` leaves it.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeviceChange {
-    /// Name; empty removes it.
-    pub name: Option<String>,
-    /// Notes.
-    pub notes: Option<String>,
-    /// Important.
-    pub important: Option<bool>,
-}
 
 /// One stage of the self-test.
 #[derive(Clone, Debug, serde::Serialize)]

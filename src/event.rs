@@ -14,6 +14,8 @@ pub enum Event {
     AlertGrown(Alert),
     /// A device appeared or changed (by its id in the devices table).
     Device(Box<DeviceRecord>),
+    /// Ten seconds of traffic are complete; seconds without any are left out.
+    Traffic(TrafficPoint),
 }
 
 /// The first screen, and the `snapshot` event once a second.
@@ -135,6 +137,24 @@ pub struct TrafficPoint {
     pub packets_internal: u64,
     /// Frames dropped.
     pub dropped: u64,
+}
+
+impl TrafficPoint {
+    /// Adds the counts of another step; the time stays.
+    pub fn add(&mut self, other: &TrafficPoint) {
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.bytes_internal += other.bytes_internal;
+        self.packets_in += other.packets_in;
+        self.packets_out += other.packets_out;
+        self.packets_internal += other.packets_internal;
+        self.dropped += other.dropped;
+    }
+
+    /// Packets in all.
+    pub fn packets(&self) -> u64 {
+        self.packets_in + self.packets_out + self.packets_internal
+    }
 }
 
 /// The machine under it.

@@ -13,7 +13,7 @@
 //! The first three hops are plain calls on one stack: no channel, no lock, no allocation per frame. Live capture,
 //! `replay` and every test drive the same engine; only the source of frames and of time differs.
 //!
-//! # Levels: a module imports only from lower ones
+//! # Levels: a module imports only from its own level and lower ones
 //! | module | level | its one job |
 //! |---|---|---|
 //! | [`time`] | 0 | engine time, wall time, the one clock read |
@@ -22,27 +22,43 @@
 //! | [`wire`] | 1 | bytes to checked views |
 //! | [`alert`] | 1 | alerts: dedup, quiet periods, mutes |
 //! | [`feeds`] | 2 | lists of known-bad addresses and domains |
-//! | [`capture`] | 1 | sources of frames |
-//! | [`table`] | 2 | bounded state: flows, hosts, names, reassembly |
-//! | [`observe`] | 3 | what a frame meant |
-//! | [`event`] | 3 | what leaves the engine |
-//! | [`detect`] | 4 | one file per kind of alert |
-//! | [`store`] | 4 | the redb file |
-//! | [`command`] | 4 | what HTTP may ask of the loop |
+//! | [`capture`] | 2 | sources of frames |
+//! | [`event`] | 2 | what leaves the engine, in the shapes of the JSON |
+//! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
+//! | [`observe`] | 4 | what a frame meant |
+//! | [`detect`] | 5 | one file per kind of alert |
+//! | [`command`] | 5 | what HTTP may ask of the loop |
+//! | [`store`] | 5 | the redb file |
+//! | [`bus`] | 5 | bounded fan-out of encoded events |
+//! | [`engine`] | 6 | frames in, events out |
+//! | [`config`] | 7 | settings: file, environment, command line, checked |
+//! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
+//!
+//! The core (`time` to `engine`, without the live half of `capture` and the store) is sans-IO: no async, socket,
+//! file, thread, lock, channel or clock; time is an argument.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod addr;
 pub mod alert;
+#[cfg(feature = "http")]
+pub mod bus;
 pub mod capture;
 pub mod command;
+pub mod config;
 pub mod counters;
 pub mod detect;
+pub mod engine;
 pub mod event;
 pub mod feeds;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod observe;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod table;
 pub mod time;
 pub mod wire;
+
+/// Version of netmonitor.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

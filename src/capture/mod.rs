@@ -3,7 +3,19 @@
 use crate::time::Timestamp;
 use crate::wire::LinkType;
 
+pub mod filter;
+mod input;
+#[cfg(feature = "live")]
+pub mod interfaces;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod pcap;
+mod pcapng;
+#[cfg(feature = "live")]
+mod pnet;
+#[cfg(feature = "live")]
+mod ring;
+pub mod trace_clock;
 
 /// A frame as a source hands it over; borrowed until the next one is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Detection: one file per kind, one list of them, and what they share.
 
-use crate::addr::{Inside, Ip, MacAddr};
+use crate::addr::{Inside, Ip};
 use crate::alert::{Evidence, Finding, Findings, Severity, Subject};
 use crate::feeds::Feeds;
 use crate::observe::Observation;
@@ -13,6 +13,8 @@ use window::{Tick, mix};
 pub(crate) mod bench;
 pub mod settings;
 pub mod window;
+
+pub use crate::table::Lookup;
 
 /// The list of detectors: one word each, in the order in which they look at an observation. Makes their modules, the
 /// struct that holds them, and what the configuration and the catalogue are told.
@@ -201,22 +203,6 @@ impl Context<'_> {
     pub fn by_side(&self, ip: Ip, ours: Severity, theirs: Severity) -> Severity {
         if self.inside.contains(ip) { ours } else { theirs }
     }
-}
-
-/// Questions a detector may ask of the tables. They answer as the tables stood before the frame that is looked at.
-pub trait Lookup {
-    /// The station that owns `ip`, when the link shows it.
-    fn mac_of(&self, ip: Ip) -> Option<MacAddr>;
-    /// The name people know `ip` by: the owner's, or one seen on the wire.
-    fn name_of(&self, ip: Ip) -> Option<&str>;
-    /// The domain name that was looked up and answered with `ip`.
-    fn asked_as(&self, ip: Ip) -> Option<&str>;
-    /// Whether `ip` is a known gateway or router.
-    fn is_gateway(&self, ip: Ip) -> bool;
-    /// Whether `ip` was seen sending within the last `seconds`.
-    fn alive_within(&self, ip: Ip, seconds: u32) -> bool;
-    /// How long this monitor has been learning, in seconds, restarts included. Replays: since the first frame.
-    fn learning_for(&self) -> u64;
 }
 
 /// One kind of detection.

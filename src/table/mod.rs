@@ -1,4 +1,27 @@
-//! Tables: bounded state about flows, hosts and names.
+//! Tables: bounded state about flows, hosts, devices and names.
 
 pub mod bounded;
+pub mod devices;
 pub mod flows;
+pub mod hosts;
+pub mod known;
+pub mod reassembly;
+
+use crate::addr::{Ip, MacAddr};
+pub use known::{Caps, Known};
+
+/// Questions a detector may ask of the tables. They answer as the tables stood before the frame that is looked at.
+pub trait Lookup {
+    /// The station that owns `ip`, when the link shows it.
+    fn mac_of(&self, ip: Ip) -> Option<MacAddr>;
+    /// The name people know `ip` by: the owner's, or one seen on the wire.
+    fn name_of(&self, ip: Ip) -> Option<&str>;
+    /// The domain name that was looked up and answered with `ip`.
+    fn asked_as(&self, ip: Ip) -> Option<&str>;
+    /// Whether `ip` is a known gateway or router.
+    fn is_gateway(&self, ip: Ip) -> bool;
+    /// Whether `ip` was seen sending within the last `seconds`.
+    fn alive_within(&self, ip: Ip, seconds: u32) -> bool;
+    /// How long this monitor has been learning, in seconds, restarts included. Replays: since the first frame.
+    fn learning_for(&self) -> u64;
+}

@@ -74,6 +74,12 @@ pub struct Packet<'a> {
     pub body: Body<'a>,
 }
 
+impl Packet<'_> {
+    /// No addresses, no VLAN, nothing known inside.
+    pub(crate) const EMPTY: Packet<'static> =
+        Packet { src_mac: MacAddr::NONE, dst_mac: MacAddr::NONE, vlan: 0, body: Body::Other(0) };
+}
+
 /// What lies above the link.
 #[derive(Clone, Copy, Debug)]
 pub enum Body<'a> {
@@ -106,13 +112,15 @@ pub enum Transport<'a> {
 ///
 /// A transport that cannot be read is `Ok` with [`Transport::Bad`]. Tunnels (GRE, VXLAN, IP in IP, 6in4, PPPoE, MPLS)
 /// are seen through, at most [`tunnel::MAX_DEPTH`] deep.
+#[inline]
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Reject> {
     link::decode(link, frame)
 }
 
-/// Decodes the payload of reassembled fragments: `protocol` over `payload`, between `src` and `dst`.
-pub fn decode_reassembled<'a>(src: Ip, dst: Ip, protocol: u8, payload: &'a [u8]) -> Transport<'a> {
-    ip::transport(src, dst, protocol, payload, 0)
+/// Decodes the payload of reassembled fragments: `protocol` over `payload`, between `src` and `_dst`. Tunnels are not
+/// entered: their inner addresses have no place in a [`Transport`].
+pub fn decode_reassembled<'a>(src: Ip, _dst: Ip, protocol: u8, payload: &'a [u8]) -> Transport<'a> {
+    ip::reassembled(src, protocol, payload)
 }
 
 /// Big-endian 16 bits at `at`; `None` past the end.

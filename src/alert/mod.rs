@@ -1,5 +1,7 @@
 //! Alerts: what is raised, and the one place that dedups, mutes and numbers them.
 
+pub mod desk;
+
 use crate::addr::{Ip, MacAddr};
 use crate::time::{Timestamp, WallTime};
 use serde::{Deserialize, Serialize};

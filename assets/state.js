@@ -1,0 +1,283 @@
+// The one store of state. One EventSource feeds it; when the server has no place for another stream it polls; when
+// the server is away it tries again, ever more slowly, and says since when.
+
+import { get, query } from "./api.js";
+
+const HISTORY_SECONDS = 300;
+const OPEN_KEPT = 300;
+const POLL_MS = 3000;
+const STREAM_RETRY_MS = 30_000;
+const SILENT_MS = 6000;
+const BACKOFF_MS = [300, 1000, 2000, 4000, 8000, 15_000];
+
+export const SEVERITIES = ["critical", "high", "medium", "low"];
+
+/** Everything known. Read freely, change only here. */
+export const state = {
+  /** `connecting`, `live`, `polling`, `lost`, `out` (no session), and since when. */
+  link: { status: "connecting", since: Date.now() },
+  /** The last snapshot: `monitor`, `capture`, `traffic`, `system`, `alerts`, `top_talkers`, `devices`. */
+  snapshot: null,
+  /** The last five minutes: `{ time, in, out, internal, packets, dropped }`, rates in bytes per second. */
+  history: [],
+  /** Open alerts by id; all of them when they are few, the worst and newest when they are many. */
+  open: new Map(),
+  /** When anything was last alerted, acknowledged or not (milliseconds, 0 = never). */
+  lastAlert: 0,
+  /** Devices by id: at first those of the dashboard, all after `/api/devices` was asked. */
+  devices: new Map(),
+};
+
+const listeners = new Map();
+let stream = null;
+let timer = 0;
+let tries = 0;
+let heard = 0;
+let running = false;
+let generation = 0;
+let snapshotWaits = false;
+let reconciled = 0;
+
+/** Calls `f` on every `topic`: `snapshot`, `alert`, `device`, `link`, `resumed`. Returns what ends it. */
+export function on(topic, f) {
+  if (!listeners.has(topic)) listeners.set(topic, new Set());
+  listeners.get(topic).add(f);
+  return () => listeners.get(topic).delete(f);
+}
+
+function emit(topic, value) {
+  for (const f of listeners.get(topic) ?? []) {
+    try {
+      f(value);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
+
+/** Now on the monitor's clock, so that neither a wrong clock here nor a replay of old traffic confuses ages. */
+export function now() {
+  const time = state.snapshot?.monitor?.time;
+  return time ? Date.parse(time) + (performance.now() - heard) : Date.now();
+}
+
+/** Begins, or begins again after a log-in. */
+export function start() {
+  if (running) return;
+  running = true;
+  tries = 0;
+  setLink("connecting");
+  connect();
+}
+
+/** Ends: no session. */
+export function stop() {
+  running = false;
+  generation += 1;
+  closeStream();
+  clearTimeout(timer);
+  Object.assign(state, { snapshot: null, history: [], lastAlert: 0 });
+  state.open.clear();
+  state.devices.clear();
+  setLink("out");
+}
+
+function setLink(status, since = Date.now()) {
+  if (state.link.status === status) return;
+  state.link = { status, since };
+  emit("link", state.link);
+}
+
+function closeStream() {
+  stream?.close();
+  stream = null;
+}
+
+function later(f, ms) {
+  clearTimeout(timer);
+  timer = setTimeout(f, ms);
+}
+
+function lost() {
+  closeStream();
+  const wait = BACKOFF_MS[Math.min(tries, BACKOFF_MS.length - 1)];
+  tries += 1;
+  later(connect, wait);
+}
+
+async function connect() {
+  const mine = ++generation;
+  closeStream();
+  try {
+    const answer = await get("/api/dashboard");
+    if (mine !== generation || !running) return;
+    accept(answer);
+  } catch (error) {
+    if (mine !== generation || !running || error.status === 401) return;
+    setLink("lost", state.snapshot ? Date.now() - (performance.now() - heard) : Date.now());
+    lost();
+    return;
+  }
+  openStream(mine);
+}
+
+function openStream(mine) {
+  const source = new EventSource("/api/events");
+  let opened = false;
+  stream = source;
+  const listen = (type, f) => source.addEventListener(type, (event) => {
+    if (mine === generation && running) f(JSON.parse(event.data));
+  });
+  source.onopen = () => {
+    opened = true;
+    heard = performance.now();
+    tries = 0;
+    const again = state.link.status !== "live";
+    setLink("live");
+    if (again) emit("resumed");
+  };
+  source.onerror = () => {
+    if (mine !== generation || !running) return;
+    if (opened) lost();
+    else pollFor(mine, Date.now() + STREAM_RETRY_MS);
+  };
+  listen("snapshot", acceptSnapshot);
+  listen("alert", acceptAlert);
+  listen("device", (device) => {
+    state.devices.set(device.id, device);
+    emit("device", device);
+  });
+}
+
+// No place for another stream: ask instead, and try the stream again after a while.
+async function pollFor(mine, until) {
+  closeStream();
+  tries = 0;
+  setLink("polling");
+  later(async () => {
+    if (Date.now() > until) return connect();
+    try {
+      const answer = await get("/api/dashboard");
+      if (mine === generation && running) {
+        accept(answer);
+        emit("resumed");
+        pollFor(mine, until);
+      }
+    } catch (error) {
+      if (mine === generation && running && error.status !== 401) connect();
+    }
+  }, document.hidden ? 10 * POLL_MS : POLL_MS);
+}
+
+function accept(full) {
+  state.history = (full.traffic?.history ?? []).map(point);
+  for (const alert of full.alerts?.recent ?? []) keepAlert(alert);
+  for (const device of full.devices?.list ?? []) state.devices.set(device.id, device);
+  acceptSnapshot(full);
+}
+
+function point(p) {
+  return {
+    time: Date.parse(p.time),
+    in: p.bytes_in,
+    out: p.bytes_out,
+    internal: p.bytes_internal,
+    packets: p.packets_in + p.packets_out + p.packets_internal,
+    dropped: p.dropped,
+  };
+}
+
+function acceptSnapshot(snapshot) {
+  heard = performance.now();
+  state.snapshot = snapshot;
+  extendHistory(snapshot);
+  reconcile();
+  snapshotWaits = document.hidden;
+  if (!snapshotWaits) emit("snapshot", snapshot);
+}
+
+function extendHistory({ monitor, traffic, capture }) {
+  const time = Math.floor(Date.parse(monitor.time) / 1000) * 1000;
+  const last = state.history.at(-1);
+  if (last && time <= last.time) {
+    if (time < last.time - 1000 * HISTORY_SECONDS) state.history = [];
+    return;
+  }
+  state.history.push({
+    time,
+    in: traffic.in_bytes_per_second,
+    out: traffic.out_bytes_per_second,
+    internal: traffic.internal_bytes_per_second,
+    packets: capture.packets_per_second,
+    dropped: capture.dropped_per_second,
+  });
+  while (state.history[0].time < time - 1000 * HISTORY_SECONDS) state.history.shift();
+}
+
+function keepAlert(alert) {
+  state.lastAlert = Math.max(state.lastAlert, Date.parse(alert.last_time) || 0);
+  if (alert.acknowledged) state.open.delete(alert.id);
+  else state.open.set(alert.id, alert);
+  if (state.open.size > OPEN_KEPT) {
+    const mildest = worst().at(-1);
+    state.open.delete(mildest.id);
+  }
+}
+
+function acceptAlert(alert) {
+  const known = state.open.has(alert.id);
+  keepAlert(alert);
+  emit("alert", { alert, raised: !known && !alert.acknowledged });
+}
+
+/** What this page changed itself (acknowledged), told to all views at once. */
+export const alertChanged = acceptAlert;
+
+/** A device that this page changed. */
+export function deviceChanged(device) {
+  state.devices.set(device.id, device);
+  emit("device", device);
+}
+
+/** Open alerts, worst first, then newest. */
+export function worst() {
+  return [...state.open.values()].sort(
+    (a, b) =>
+      SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) ||
+      Date.parse(b.last_time) - Date.parse(a.last_time),
+  );
+}
+
+// The snapshot counts what is open; when what we hold does not fit (acknowledged elsewhere, or older than what was
+// sent), ask, at most every ten seconds.
+async function reconcile() {
+  const counts = state.snapshot.alerts?.open ?? {};
+  const held = Object.fromEntries(SEVERITIES.map((s) => [s, 0]));
+  for (const alert of state.open.values()) held[alert.severity] += 1;
+  const misfit = SEVERITIES.some((s) => held[s] > (counts[s] ?? 0) || (held[s] === 0 && counts[s] > 0));
+  if (!misfit || Date.now() - reconciled < 10_000) return;
+  reconciled = Date.now();
+  const ask = (severity) => get(`/api/alerts${query({ state: "open", severity, limit: 50 })}`);
+  try {
+    const wanted = SEVERITIES.filter((s) => counts[s] > 0);
+    const answers = await Promise.all(wanted.map(ask));
+    state.open.clear();
+    for (const alert of answers.flatMap((a) => a.alerts)) keepAlert(alert);
+    emit("snapshot", state.snapshot);
+  } catch { /* the next snapshot asks again */ }
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || !snapshotWaits || !state.snapshot) return;
+  snapshotWaits = false;
+  emit("snapshot", state.snapshot);
+});
+
+// A connection can die without an error (a pulled cable): a second-by-second stream that is silent is dead.
+setInterval(() => {
+  const silent = performance.now() - heard > SILENT_MS;
+  if (running && stream && state.link.status === "live" && silent && !document.hidden) {
+    setLink("lost", Date.now() - (performance.now() - heard));
+    connect();
+  }
+}, 1000);

@@ -1,0 +1,288 @@
+// The first screen: is everything all right, what flows, what needs attention, who is there, how the sensor does.
+// The kiosk is the same, larger, without navigation.
+
+import { acknowledge, mute } from "./actions.js";
+import { fill, h, keyed, name, setAttr, setText } from "./dom.js";
+import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment, rate } from "./format.js";
+import { t, tn } from "./i18n.js";
+import { icon, mark } from "./icons.js";
+import { kindTitle } from "./kinds.js";
+import { cardHead, empty, parties, setWhen, when } from "./parts.js";
+import { SEVERITIES, now, state, worst } from "./state.js";
+import { trafficCard } from "./traffic.js";
+
+const URGENT = ["critical", "high", "medium"];
+
+export function overviewView(view) {
+  const parts = [sentence(), trafficCard(), alertsCard(), talkersCard(), devicesCard(), sensorStrip()];
+  const show = (what) => parts.forEach((p) => p.update(what));
+  if (state.snapshot) show("snapshot");
+  view.on("snapshot", () => show("snapshot"));
+  view.on("alert", () => state.snapshot && show("alert"));
+  view.on("link", () => state.snapshot && show("link"));
+  const again = () => state.snapshot && show("alert");
+  document.addEventListener("kindschange", again);
+  view.cleanup(() => document.removeEventListener("kindschange", again));
+  view.cleanup(() => parts.forEach((p) => p.end?.()));
+  return h("div", { class: "overview" }, parts.map((p) => p.element), view.kiosk && h("a", { class: "leave", href: "/" }, t("kiosk.leave")));
+}
+
+// ---- the sentence
+
+function sentence() {
+  const sign = h("div", { class: "sign" }, mark("quiet"));
+  const title = h("h1", {}, "\u00a0");
+  const facts = h("p", { class: "facts" }, "\u00a0");
+  const tools = h("div", { class: "actions" });
+  const troubles = h("ul", { class: "troubles" });
+  const element = h("section", { class: "state live", "aria-label": t("state") }, sign, h("div", { class: "words" }, title, facts, troubles), tools);
+  let last = "";
+  const update = () => {
+    const said = say();
+    const id = JSON.stringify([said.tone, said.words, said.alert?.id]);
+    if (id !== last) {
+      last = id;
+      element.dataset.tone = said.tone;
+      fill(sign, mark(said.tone));
+      fill(title, said.words);
+      fill(tools, said.alert && [
+        h("a", { class: "button primary", href: said.href }, t("look")),
+        h("button", { type: "button", onclick: () => acknowledge(said.alert) }, t("ack")),
+        h("button", { type: "button", onclick: () => mute(said.alert) }, t("mute")),
+      ]);
+    }
+    showFacts(facts);
+    keyed(troubles, problems(), (p) => p, (p) => h("li", {}, p));
+  };
+  return { element, update };
+}
+
+function say() {
+  const { alerts, capture, monitor } = state.snapshot;
+  const open = alerts.open ?? {};
+  const urgent = URGENT.reduce((sum, s) => sum + (open[s] ?? 0), 0);
+  const first = worst().find((a) => URGENT.includes(a.severity));
+  if (urgent) {
+    const tone = URGENT.find((s) => open[s] > 0);
+    const href = `/alerts?id=${first?.id ?? ""}`;
+    const about = first?.summary ?? t("state.loading");
+    return { tone, alert: first, href, words: `${tn("needs", urgent)}: ${about}` };
+  }
+  if (capture.sees === "silent") return { tone: "high", words: t("state.silent") };
+  if (monitor.status === "degraded") return { tone: "medium", words: t("state.degraded") };
+  const since = Math.max(state.lastAlert, Date.parse(monitor.started));
+  return { tone: "quiet", words: t("state.quiet", { time: moment(since, now()) }) };
+}
+
+function problems() {
+  const { capture, monitor } = state.snapshot;
+  const ports = capture.interfaces.filter((i) => i.problem).map((i) => `${i.name}: ${i.problem}`);
+  return [...new Set([...monitor.problems, ...ports])].slice(0, 4);
+}
+
+function showFacts(el) {
+  const { alerts, capture, devices } = state.snapshot;
+  const low = alerts.open?.low ?? 0;
+  const entries = [
+    ["/health#capture", t(`sees.${capture.sees || "unknown"}`)],
+    ["/devices?show=online", tn("online", devices.online)],
+    ["/devices?show=new", tn("new", devices.new_today)],
+    ["/health#capture", tn("lost", capture.dropped)],
+    low && ["/alerts?severity=low", tn("notices", low)],
+  ].filter(Boolean);
+  keyed(el, entries, (e) => e[0] + entries.indexOf(e), ([href]) => h("a", { href }), (a, [, words]) => setText(a, words));
+}
+
+// ---- open alerts
+
+function alertsCard() {
+  const counts = SEVERITIES.map((s) => {
+    const n = h("b", {}, "–");
+    return { s, n, el: h("a", { class: `tally ${s}`, href: `/alerts?severity=${s}` }, mark(s), n, h("span", {}, t(`severity.${s}`))) };
+  });
+  const list = h("ul", { class: "rows" });
+  const none = h("div", { class: "none", hidden: true });
+  const element = h("section", { class: "card alerts live" }, cardHead(t("open alerts"), "/alerts", t("all alerts")),
+    h("div", { class: "tallies" }, counts.map((c) => c.el)), list, none);
+  let drawn = "";
+  const update = (what) => {
+    const open = state.snapshot.alerts.open ?? {};
+    for (const { s, n, el } of counts) {
+      setText(n, count(open[s] ?? 0));
+      el.classList.toggle("zero", !open[s]);
+    }
+    const shown = worst().slice(0, 5);
+    none.hidden = shown.length > 0;
+    list.hidden = !shown.length;
+    const id = shown.map((a) => `${a.id} ${a.count} ${a.last_time}`).join();
+    if (id === drawn && what === "snapshot") return;
+    drawn = id;
+    if (!shown.length) fill(none, emptyAlerts());
+    keyed(list, shown, (a) => a.id, alertRow, updateRow);
+  };
+  return { element, update };
+}
+
+function emptyAlerts() {
+  const { uptime_seconds: up } = state.snapshot.monitor;
+  const why = state.lastAlert ? t("alerts.none.acked") : t("alerts.none.why", { time: duration(up) });
+  return empty(t("alerts.none"), why);
+}
+
+function alertRow(alert) {
+  const kind = h("span", { class: "kind" });
+  const summary = h("span", { class: "name summary" });
+  const times = h("span", { class: "times" });
+  const who = h("span", { class: "who" });
+  const el = h("li", { class: "row", "data-row": true }, mark(alert.severity),
+    h("a", { href: `/alerts?id=${alert.id}`, "data-focus": true }, h("span", { class: "unseen" }, t(`severity.${alert.severity}`), ": "), summary),
+    h("small", {}, kind, who), h("div", { class: "right" }, when(alert.last_time), times));
+  el._set = (a) => {
+    setText(kind, kindTitle(a.kind));
+    setText(summary, a.summary);
+    setAttr(summary, "title", a.summary);
+    fill(who, parties(a));
+    setText(times, a.count > 1 ? `${count(a.count)}×` : "");
+    setWhen(el.querySelector("time"), a.last_time);
+  };
+  return el;
+}
+
+const updateRow = (el, alert) => el._set(alert);
+
+// ---- top talkers
+
+const TALKERS = 8;
+
+function talkersCard() {
+  const list = h("ol", { class: "talkers" });
+  const none = h("div", { hidden: true });
+  const element = h("section", { class: "card talking live" }, cardHead(t("talkers"), "/devices?sort=today", t("all devices")), list, none);
+  let drawn = 0;
+  const update = () => {
+    if (performance.now() - drawn < 2500 && drawn && list.children.length) return;
+    if (list.matches(":hover, :focus-within")) return;
+    drawn = performance.now();
+    const talkers = state.snapshot.top_talkers.slice(0, TALKERS);
+    const most = Math.max(1, ...talkers.map(total));
+    none.hidden = talkers.length > 0;
+    list.hidden = !talkers.length;
+    if (!talkers.length) fill(none, empty(t("talkers.none"), t("talkers.none.why")));
+    keyed(list, talkers, (x) => x.ip, talkerRow, (el, x) => el._set(x, most));
+  };
+  return { element, update };
+}
+
+const total = (x) => x.in_bytes_per_second + x.out_bytes_per_second;
+
+function talkerRow(talker) {
+  const href = talker.mac && talker.inside ? `/devices/${talker.mac.replaceAll(":", "")}` : `/devices?q=${encodeURIComponent(talker.ip)}`;
+  const label = name("");
+  const place = h("small", {});
+  const down = h("i", { class: "down" });
+  const up = h("i", { class: "up" });
+  const figure = h("span", { class: "figure" });
+  const split = h("small", {});
+  const el = h("li", { "data-row": true }, h("a", { href, "data-focus": true }, label, place), h("div", { class: "bar", "aria-hidden": "true" }, down, up), h("div", { class: "right" }, figure, split));
+  el._set = (x, most) => {
+    const text = x.name || x.vendor || x.ip;
+    setText(label, text);
+    setAttr(label, "title", [text, x.ip, x.mac, x.vendor].filter(Boolean).join(" · "));
+    setText(place, x.inside ? (text === x.ip ? "" : x.ip) : t("outside"));
+    down.style.width = `${(100 * x.in_bytes_per_second) / most}%`;
+    up.style.width = `${(100 * x.out_bytes_per_second) / most}%`;
+    setText(figure, rate(total(x)));
+    setText(split, `↓ ${rate(x.in_bytes_per_second)}  ↑ ${rate(x.out_bytes_per_second)}`);
+  };
+  return el;
+}
+
+// ---- devices
+
+const CHIPS = 12;
+
+function devicesCard() {
+  const figures = ["online", "total", "new_today"].map((key) => {
+    const n = h("b", {}, "–");
+    const href = { online: "/devices?show=online", total: "/devices", new_today: "/devices?show=new" }[key];
+    return { key, n, el: h("a", { class: "tally", href }, n, h("span", {}, t(`devices.${key}`))) };
+  });
+  const chips = h("ul", { class: "chips" });
+  const none = h("div", { hidden: true });
+  const element = h("section", { class: "card there live" }, cardHead(t("nav.devices"), "/devices", t("all devices")), h("div", { class: "tallies" }, figures.map((f) => f.el)), chips, none);
+  let drawn = 0;
+  const update = () => {
+    const { devices } = state.snapshot;
+    for (const { key, n } of figures) setText(n, count(devices[key]));
+    if (performance.now() - drawn < 4500 && drawn) return;
+    if (chips.matches(":hover, :focus-within")) return;
+    drawn = performance.now();
+    const shown = [...state.devices.values()].sort(byPresence).slice(0, CHIPS);
+    none.hidden = shown.length > 0;
+    if (!shown.length) fill(none, empty(t("devices.none"), t("devices.none.why")));
+    keyed(chips, shown, (d) => d.id, chip, (el, d) => el._set(d));
+  };
+  return { element, update };
+}
+
+const missing = (d) => d.important && !d.online;
+const bytesToday = (d) => d.bytes_in_today + d.bytes_out_today;
+const byPresence = (a, b) => missing(b) - missing(a) || b.online - a.online || bytesToday(b) - bytesToday(a) || (a.id < b.id ? -1 : 1);
+
+function chip(device) {
+  const label = name("");
+  const detail = h("small", {});
+  const place = h("span", { class: "glyph" });
+  const a = h("a", { href: `/devices/${encodeURIComponent(device.id)}` }, place, h("span", { class: "two" }, label, detail));
+  const el = h("li", {}, a);
+  let kind;
+  el._set = (d) => {
+    if (kind !== d.kind) fill(place, icon((kind = d.kind)));
+    setText(label, d.label);
+    setAttr(a, "title", [d.label, d.vendor, d.ips[0], t(d.online ? "online" : "offline")].filter(Boolean).join(" · "));
+    setText(detail, missing(d) ? t("important gone") : d.online ? `${bytes(bytesToday(d))} ${t("today")}` : t("offline"));
+    el.classList.toggle("off", !d.online);
+    el.classList.toggle("gone", missing(d));
+  };
+  return el;
+}
+
+// ---- the sensor
+
+function sensorStrip() {
+  const cells = SENSOR.map(([id, href]) => {
+    const value = h("b", {}, "–");
+    return { id, value, el: h("a", { class: "cell", href }, h("span", {}, t(`sensor.${id}`)), value) };
+  });
+  const element = h("section", { class: "card sensor live", "aria-label": t("sensor") }, cells.map((c) => c.el));
+  const update = () => {
+    const said = readings(state.snapshot);
+    for (const { id, value, el } of cells) {
+      const [text, exact, bad] = said[id];
+      setText(value, text);
+      setAttr(el, "title", exact);
+      el.classList.toggle("bad", Boolean(bad));
+    }
+  };
+  return { element, update };
+}
+
+const SENSOR = [
+  ["packets", "/health#capture"], ["lost", "/health#capture"], ["cpu", "/health#system"], ["memory", "/health#system"],
+  ["temperature", "/health#system"], ["written", "/health#store"], ["disk", "/health#store"], ["uptime", "/health#monitor"],
+];
+
+function readings({ capture, monitor, system }) {
+  const heat = system.temperature_celsius;
+  return {
+    packets: [`${count(capture.packets_per_second)}/s`, t("sensor.packets.exact", { n: count(capture.packets) })],
+    lost: [count(capture.dropped), t("sensor.lost.exact", { n: decimal(capture.dropped_per_second) }), capture.dropped_per_second > 0],
+    cpu: [`${decimal(system.cpu_percent)} %`, t("sensor.cpu.exact", { n: decimal(system.load, 2) })],
+    memory: [bytesPair(system.memory_bytes).join(" "), exactBytes(system.memory_bytes)],
+    temperature: [heat === null || heat === undefined ? "–" : `${decimal(heat, 0)} °C`, heat === null ? t("sensor.temperature.none") : null, heat >= 80],
+    written: [bytes(system.written_today_bytes), exactBytes(system.written_today_bytes)],
+    disk: [system.disk_free_bytes === null ? "–" : bytes(system.disk_free_bytes), t("sensor.disk.exact", { size: bytes(system.store_bytes) }), system.disk_free_bytes < 2e8 && system.disk_free_bytes !== null],
+    uptime: [duration(monitor.uptime_seconds), t("sensor.uptime.exact", { time: full(monitor.started) })],
+  };
+}
+

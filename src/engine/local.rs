@@ -1,0 +1,165 @@
+//! What stays on the LAN: ARP, ICMP and neighbour discovery, DHCP, and the names that hosts give themselves.
+
+use super::{Carried, Engine};
+use crate::addr::{Ip, MacAddr};
+use crate::observe::{ArpSeen, DhcpSeen, DnsSeen, NeighborSeen, Observation};
+use crate::table::devices::NameSource;
+use crate::table::flows::{FlowKey, State, proto};
+use crate::wire::arp::Arp;
+use crate::wire::icmp::{Meaning, Message, Quoted};
+use crate::wire::{Parsed, dhcp, dns, nbns};
+
+impl Engine {
+    pub(super) fn on_arp(&mut self, arp: Arp, frame_mac: MacAddr, frame_to: MacAddr) {
+        // Told before the tables change: detectors compare the claim with what was known.
+        self.tell(&Observation::Arp(&ArpSeen { arp, frame_mac, frame_to }));
+        self.claims(arp.sender_mac, Some(arp.sender_ip));
+    }
+
+    fn tell(&mut self, observation: &Observation<'_>) {
+        self.watch.tell(self.now, &self.known, observation);
+    }
+
+    fn claims(&mut self, mac: MacAddr, ip: Option<Ip>) {
+        if let Some((_, key)) = self.known.claims(mac, ip) {
+            self.tell_device(key, ip);
+        }
+    }
+
+    pub(super) fn on_icmp(&mut self, carried: Carried<'_>, message: &Message<'_>) {
+        self.touch(carried);
+        let (source, target) = (carried.ip.src, carried.ip.dst);
+        match message.meaning() {
+            Meaning::EchoRequest(..) => self.tell(&Observation::Echo { source, target }),
+            Meaning::EchoReply(..) => self.tell(&Observation::EchoReply { source, target }),
+            Meaning::Unreachable { about: Some(about), .. } => self.refused(about, carried.vlan),
+            Meaning::NeighborSolicitation { source_mac, .. } => self.claims(source_mac, Some(source)),
+            Meaning::NeighborAdvertisement { target: ip, target_mac, router, solicited, override_cache } => {
+                let mac = if target_mac.is_none() { carried.mac } else { target_mac };
+                let seen = NeighborSeen { ip, mac, router, solicited, override_cache };
+                self.tell(&Observation::Neighbor(&seen));
+                self.claims(mac, Some(ip));
+            }
+            Meaning::RouterAdvertisement { lifetime_s, source_mac, .. } => {
+                self.claims(if source_mac.is_none() { carried.mac } else { source_mac }, Some(source));
+                if lifetime_s > 0 {
+                    self.known.add_gateway(source);
+                }
+            }
+            Meaning::Unreachable { about: None, .. } | Meaning::Redirect { .. } | Meaning::Other => {}
+        }
+    }
+
+    /// An ICMP error says that the first packets of a flow were not wanted.
+    fn refused(&mut self, about: Quoted, vlan: u16) {
+        if !matches!(about.protocol, proto::TCP | proto::UDP) {
+            return;
+        }
+        let key =
+            FlowKey::new((about.src, about.src_port), (about.dst, about.dst_port), about.protocol, vlan);
+        let Some(slot) = self.flows.find(&key) else { return };
+        let Some(flow) = self.flows.at_mut(slot) else { return };
+        if flow.state == State::Opened && flow.client == about.src {
+            flow.state = State::Refused;
+            self.tell_flow(slot, Observation::FlowRefused);
+        }
+    }
+
+    pub(super) fn on_dhcp(&mut self, carried: Carried<'_>, payload: &[u8]) {
+        let message = match dhcp::parse(payload) {
+            Parsed::Yes(message) => message,
+            Parsed::Bad(reason) => return self.counters.reject(reason),
+            Parsed::More | Parsed::No => return,
+        };
+        if message.op == 1 {
+            self.claims(message.client_mac, Some(message.client_ip));
+            self.known.called(message.client_mac, NameSource::Dhcp, message.host_name);
+        }
+        let seen = DhcpSeen { mac: carried.mac, source: carried.ip.src, message: &message };
+        self.tell(&Observation::Dhcp(&seen));
+        if message.kind == dhcp::kind::ACK {
+            self.claims(message.client_mac, Some(message.your_ip));
+            if let Some(router) = message.router {
+                self.known.add_gateway(router);
+            }
+        }
+    }
+
+    pub(super) fn on_dhcp6(&mut self, carried: Carried<'_>, payload: &[u8]) {
+        match dhcp::parse6(payload) {
+            Parsed::Yes(message) => {
+                if message.kind < 12 && !message.host_name.is_empty() {
+                    self.known.called(carried.mac, NameSource::Dhcp, message.host_name);
+                }
+                self.tell(&Observation::Dhcp6 {
+                    mac: carried.mac,
+                    source: carried.ip.src,
+                    message: &message,
+                });
+            }
+            Parsed::Bad(reason) => self.counters.reject(reason),
+            Parsed::More | Parsed::No => {}
+        }
+    }
+
+    /// A DNS message, or one of its relatives on the LAN (`port` 5353 or 5355).
+    pub(super) fn on_dns(&mut self, carried: Carried<'_>, payload: &[u8], port: u16) {
+        let message = match dns::parse(payload) {
+            Parsed::Yes(message) => message,
+            Parsed::Bad(reason) => return self.counters.reject(reason),
+            Parsed::More | Parsed::No => return,
+        };
+        let (src, dst) = (carried.ip.src, carried.ip.dst);
+        let (client, server) = if message.response { (dst, src) } else { (src, dst) };
+        let seen = DnsSeen { client, server, port, mac: carried.mac, message: &message };
+        if port == 53 {
+            if message.response {
+                self.learn_names(&message);
+            }
+            self.tell(&Observation::Dns(&seen));
+        } else {
+            if message.response {
+                self.learn_local_names(carried, &message, port);
+            }
+            self.tell(&Observation::LocalName(&seen));
+        }
+    }
+
+    fn learn_names(&mut self, message: &dns::Message<'_>) {
+        let Some(question) = &message.question else { return };
+        for record in message.records().filter(|r| r.section == 1).take(16) {
+            if let dns::Data::Address(ip) = record.data {
+                self.known.answered(ip, question.name.as_str());
+            }
+        }
+    }
+
+    /// A host that gives its own address under a name is called that.
+    fn learn_local_names(&mut self, carried: Carried<'_>, message: &dns::Message<'_>, port: u16) {
+        let source = if port == 5353 { NameSource::Mdns } else { NameSource::Llmnr };
+        for record in message.records().take(32) {
+            if matches!(record.data, dns::Data::Address(ip) if ip == carried.ip.src) {
+                let name = record.name.as_str();
+                let name = name.strip_suffix(".local").unwrap_or(name);
+                self.known.called(carried.mac, source, name.as_bytes());
+            }
+        }
+    }
+
+    pub(super) fn on_nbns(&mut self, carried: Carried<'_>, payload: &[u8]) {
+        /// The suffix that a machine's own name carries as a file server; 0x00 is also used by work groups.
+        const MACHINE: u8 = 0x20;
+        match nbns::parse(payload) {
+            Parsed::Yes(message) => {
+                let own = message.address == Some(carried.ip.src) && message.suffix == MACHINE;
+                if own && (message.response || message.opcode == 5) {
+                    self.known.called(carried.mac, NameSource::Nbns, message.name.as_str().as_bytes());
+                }
+                let (source, target) = (carried.ip.src, carried.ip.dst);
+                self.tell(&Observation::Nbns { source, target, message: &message });
+            }
+            Parsed::Bad(reason) => self.counters.reject(reason),
+            Parsed::More | Parsed::No => {}
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What the engine shows of itself: the snapshot, the devices, the totals of the health page.
+
+use super::Engine;
+use crate::addr::{Ip, vendor};
+use crate::alert::Mute;
+use crate::counters::Counters;
+use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
+use crate::table::Lookup;
+use crate::table::devices::{Device, DeviceChange, DeviceKey, ONLINE};
+use crate::time::SECOND;
+use serde::Serialize;
+
+/// Table sizes and other totals, for the health page and the summary of a replay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Flows seen since the start.
+    pub flows_seen: u64,
+    /// Flows in the table.
+    pub flows: usize,
+    /// Flows it can hold.
+    pub flows_capacity: usize,
+    /// Flows pushed out by newer ones.
+    pub flows_evicted: u64,
+    /// Hosts in the table.
+    pub hosts: usize,
+    /// Hosts it can hold.
+    pub hosts_capacity: usize,
+    /// Hosts pushed out by newer ones.
+    pub hosts_evicted: u64,
+    /// Devices in the table.
+    pub devices: usize,
+    /// Devices it can hold.
+    pub devices_capacity: usize,
+    /// Devices pushed out by newer ones.
+    pub devices_evicted: u64,
+    /// Looked-up names in the table.
+    pub names: usize,
+    /// Looked-up names pushed out.
+    pub names_evicted: u64,
+    /// Stream heads under way.
+    pub streams: usize,
+    /// Alerts raised since the start.
+    pub alerts_raised: u64,
+    /// Findings hidden by mutes since the start.
+    pub findings_hidden: u64,
+}
+
+impl Engine {
+    /// The frame counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Table sizes and other totals.
+    pub fn totals(&self) -> Totals {
+        let (names, names_evicted) = self.known.names_held();
+        Totals {
+            flows_seen: self.flows_seen,
+            flows: self.flows.len(),
+            flows_capacity: self.flows.capacity(),
+            flows_evicted: self.flows.evicted(),
+            hosts: self.known.hosts.len(),
+            hosts_capacity: self.known.hosts.capacity(),
+            hosts_evicted: self.known.hosts.evicted(),
+            devices: self.known.devices.len(),
+            devices_capacity: self.known.devices.capacity(),
+            devices_evicted: self.known.devices.evicted(),
+            names,
+            names_evicted,
+            streams: self.readers.held(),
+            alerts_raised: self.watch.desk.raised(),
+            findings_hidden: self.watch.desk.hidden(),
+        }
+    }
+
+    /// Seconds learned, earlier runs included.
+    pub fn learned(&self) -> u64 {
+        self.known.learning_for()
+    }
+
+    /// The mutes with how much each has hidden.
+    pub fn mutes(&self) -> &[Mute] {
+        self.watch.desk.mutes()
+    }
+
+    /// What flows: rates of the last full second; with the last five minutes when `history`.
+    pub fn traffic(&self, history: bool) -> Traffic {
+        let last = self.last_second();
+        Traffic {
+            in_bytes_per_second: last.bytes_in as f64,
+            out_bytes_per_second: last.bytes_out as f64,
+            internal_bytes_per_second: last.bytes_internal as f64,
+            flows: self.flows.len() as u64,
+            history: if history { self.history.iter().copied().collect() } else { Vec::new() },
+        }
+    }
+
+    /// The last second that is complete; empty when nothing came in it.
+    pub fn last_second(&self) -> TrafficPoint {
+        let start = self.next_second.plus(-2 * SECOND).wall(self.offset());
+        self.history.back().filter(|p| p.time >= start).copied().unwrap_or_default()
+    }
+
+    /// The hosts that move most now, most bytes per second first; hosts that are idle now follow by what they moved
+    /// since they were first seen.
+    pub fn talkers(&self, limit: usize) -> Vec<Talker> {
+        let rate =
+            |h: &crate::table::hosts::Host| h.rate_in.per_second(self.now) + h.rate_out.per_second(self.now);
+        let mut hosts: Vec<_> =
+            self.known.hosts.iter().map(|(ip, h)| (rate(h), h.bytes_in + h.bytes_out, ip, h)).collect();
+        let order = |a: &(f64, u64, &Ip, _), b: &(f64, u64, &Ip, _)| {
+            b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)).then(a.2.cmp(b.2))
+        };
+        if hosts.len() > limit && limit > 0 {
+            hosts.select_nth_unstable_by(limit - 1, order);
+            hosts.truncate(limit);
+        }
+        hosts.sort_by(order);
+        hosts
+            .into_iter()
+            .take(limit)
+            .map(|(_, _, ip, host)| Talker {
+                ip: ip.to_string(),
+                mac: self.known.mac_of(*ip).map(|m| m.to_string()),
+                name: self.known.name_of(*ip).map(str::to_owned),
+                vendor: self.known.mac_of(*ip).and_then(vendor::of).map(str::to_owned),
+                inside: host.inside,
+                in_bytes_per_second: host.rate_in.per_second(self.now),
+                out_bytes_per_second: host.rate_out.per_second(self.now),
+                bytes_in: host.bytes_in,
+                bytes_out: host.bytes_out,
+            })
+            .collect()
+    }
+
+    /// How many devices there are; with at most `list` of them, online and most recently seen first.
+    pub fn devices_now(&self, list: usize) -> Devices {
+        let today = self.now.wall(self.offset()).micros() - 86_400 * SECOND;
+        let mut devices = Devices::default();
+        for (_, device) in self.known.devices.iter() {
+            devices.total += 1;
+            devices.online += u64::from(self.now.since(device.last_at) < ONLINE);
+            devices.new_today += u64::from(device.first_seen.micros() > today);
+        }
+        if list > 0 {
+            devices.list = self.devices();
+            devices.list.truncate(list);
+        }
+        devices
+    }
+
+    /// Every device, most recently seen first.
+    pub fn devices(&self) -> Vec<DeviceRecord> {
+        let mut sorted: Vec<_> = self.known.devices.iter().collect();
+        sorted.sort_by_key(|(key, device)| (std::cmp::Reverse(device.last_at), **key));
+        sorted.into_iter().map(|(key, device)| device.record(*key, self.now, self.offset())).collect()
+    }
+
+    /// One device by its id.
+    pub fn device(&self, id: &str) -> Option<DeviceRecord> {
+        let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
+        Some(device.record(*key, self.now, self.offset()))
+    }
+
+    /// Applies what the owner changed of a device.
+    pub fn change_device(&mut self, id: &str, change: &DeviceChange) -> Option<DeviceRecord> {
+        let (now, offset) = (self.now, self.offset());
+        let (key, device) = self.known.devices.iter_mut().find(|(key, _)| key.id() == id)?;
+        device.change(change);
+        Some(device.record(*key, now, offset))
+    }
+
+    /// Puts back a device that an earlier run stored.
+    pub fn restore_device(&mut self, record: &DeviceRecord) {
+        if let Some((key, device)) = Device::restore(record, self.offset()) {
+            if self.known.devices.find(&key).is_none() && !matches!(key, DeviceKey::Mac(m) if !m.is_station())
+            {
+                self.known.devices.insert_new(key, device);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Answers and refusals: JSON both, with the status that says what happened.
+
+use http_types::StatusCode;
+use hyper::body::Bytes;
+use serde::Serialize;
+use tide::Response;
+
+/// What a route gives back.
+pub type Answer = Result<Response, Refusal>;
+
+/// Why a request is not answered: `{"error":{"code":…,"message":…}}` and a status.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    retry_after: Option<u64>,
+}
+
+impl Refusal {
+    /// Any status; `code` is for programs, `message` for people.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Refusal { status, code, message: message.into(), retry_after: None }
+    }
+    /// 400: `message` names what is wrong.
+    pub fn bad(message: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BadRequest, "bad_request", message)
+    }
+    /// 404.
+    pub fn missing(what: &str) -> Self {
+        Refusal::new(StatusCode::NotFound, "not_found", format!("there is no such {what}"))
+    }
+    /// 503, with the seconds after which to try again.
+    pub fn busy(code: &'static str, message: impl Into<String>, seconds: u64) -> Self {
+        Refusal::new(StatusCode::ServiceUnavailable, code, message).retry_after(seconds)
+    }
+    /// Adds the seconds after which to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+    /// As it is sent.
+    pub fn response(&self) -> Response {
+        let body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
+        let mut response = bytes("application/json", body.to_string());
+        response.set_status(self.status);
+        if let Some(seconds) = self.retry_after {
+            response.insert_header("retry-after", seconds.to_string());
+        }
+        response
+    }
+}
+
+impl From<crate::store::StoreError> for Refusal {
+    fn from(error: crate::store::StoreError) -> Self {
+        log::error!("dashboard: {error}");
+        Refusal::new(StatusCode::InternalServerError, "store_failed", error.to_string())
+    }
+}
+
+/// 200 with a value as JSON.
+pub fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => Ok(bytes("application/json", body)),
+        Err(error) => {
+            Err(Refusal::new(StatusCode::InternalServerError, "encoding_failed", error.to_string()))
+        }
+    }
+}
+
+/// 200 with bytes of a media type.
+pub fn bytes(media_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(StatusCode::Ok);
+    response.insert_header("content-type", media_type);
+    response.insert_ext(body.into());
+    response
+}
+
+/// 204.
+pub fn nothing() -> Answer {
+    Ok(Response::new(StatusCode::NoContent))
+}

@@ -1,0 +1,327 @@
+//! What the loop and the routes share: the last snapshot, the store, the bus, and the way back to the loop.
+
+use super::answer::Refusal;
+use super::auth::Auth;
+use super::sse;
+use crate::alert::AlertRecord;
+use crate::bus::Bus;
+use crate::command::{Command, Reply};
+use crate::event::{DeviceRecord, Snapshot};
+use crate::store::{Store, StoreError};
+use crate::time::{self, Timestamp, WallTime};
+use hyper::body::Bytes;
+use serde::Serialize;
+use smol::Timer;
+use smol::channel::{Receiver, Sender, TrySendError};
+use smol::future::FutureExt as _;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The loop answers within one turn; a commit to a slow card may hold it for half a second.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// A live monitor that has sent no snapshot for this long, in seconds, is stuck.
+const STALE_SECONDS: i64 = 30;
+
+/// How viewers prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By password, or an API token.
+    Password,
+    /// Not at all; for a dashboard that only this machine can reach.
+    None,
+}
+
+/// Caps, so that browsers and strangers cannot exhaust a small board.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections open in all.
+    pub connections: u32,
+    /// Connections open per address: half of all, so that one address never takes the other half.
+    pub connections_per_address: u32,
+    /// Live event streams.
+    pub viewers: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { connections: 1024, connections_per_address: 512, viewers: 500 }
+    }
+}
+
+/// What [`App::new`] needs.
+pub struct Setup {
+    /// Alerts, mutes, series, settings.
+    pub store: Arc<Store>,
+    /// The way to the loop. Bounded; 64 is plenty.
+    pub commands: Sender<Command>,
+    /// How viewers prove who they are.
+    pub auth: AuthMode,
+    /// The code that guards setting the first password; without one, none can be set over HTTP.
+    pub claim_code: Option<String>,
+    /// Caps.
+    pub limits: Limits,
+    /// This machine's host name: answers to it and to `<name>.local`.
+    pub host: String,
+    /// Other names this dashboard is reached by.
+    pub public_hosts: Vec<String>,
+    /// Whether this shows a replay: time is then the snapshot's, not the clock's.
+    pub replay: bool,
+}
+
+/// What has happened on the wire, for the health page.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub connections: AtomicU64,
+    pub accepted: AtomicU64,
+    pub turned_away: AtomicU64,
+    pub requests: AtomicU64,
+    pub viewers: AtomicU64,
+    pub viewers_refused: AtomicU64,
+    pub viewers_stalled: AtomicU64,
+}
+
+/// [`App::stats`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Connections open.
+    pub connections: u64,
+    /// Connections accepted since start.
+    pub connections_accepted: u64,
+    /// Connections refused for want of room since start.
+    pub connections_refused: u64,
+    /// Requests since start.
+    pub requests: u64,
+    /// Live event streams.
+    pub viewers: u64,
+    /// Event streams refused for want of room since start.
+    pub viewers_refused: u64,
+    /// Event streams dropped because the viewer stopped reading.
+    pub viewers_stalled: u64,
+    /// Wrong passwords, claim codes and tokens since start.
+    pub logins_failed: u64,
+    /// Events published since start.
+    pub events: u64,
+    /// Events that slow viewers lost.
+    pub events_lost: u64,
+}
+
+/// The newest snapshot and its two encodings, made when first asked for.
+#[derive(Default)]
+struct Latest {
+    snapshot: Option<Snapshot>,
+    set_at: Timestamp,
+    whole: Option<Bytes>,
+    event: Option<Arc<[u8]>>,
+}
+
+/// The dashboard's state. One per process, shared by the loop and every route.
+pub struct App {
+    pub(super) store: Arc<Store>,
+    pub(super) bus: Bus,
+    pub(super) auth: Auth,
+    pub(super) limits: Limits,
+    pub(super) counts: Counts,
+    pub(super) hosts: Vec<String>,
+    replay: bool,
+    commands: Sender<Command>,
+    latest: Mutex<Latest>,
+    health: Mutex<Arc<serde_json::Value>>,
+    kinds: Mutex<[Bytes; 2]>,
+    stop: (Sender<()>, Receiver<()>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl App {
+    /// A dashboard with nothing to show yet.
+    pub fn new(setup: Setup) -> Result<Arc<App>, StoreError> {
+        let host = setup.host.to_ascii_lowercase();
+        let mut hosts = vec!["localhost".to_owned(), "netmonitor.local".to_owned()];
+        if !host.is_empty() {
+            hosts.push(format!("{host}.local"));
+            hosts.push(host);
+        }
+        hosts.extend(setup.public_hosts.iter().map(|h| h.to_ascii_lowercase()));
+        Ok(Arc::new(App {
+            auth: Auth::new(&setup.store, setup.auth, setup.claim_code)?,
+            store: setup.store,
+            bus: Bus::default(),
+            limits: setup.limits,
+            counts: Counts::default(),
+            hosts,
+            replay: setup.replay,
+            commands: setup.commands,
+            latest: Mutex::default(),
+            health: Mutex::new(Arc::new(serde_json::json!({}))),
+            kinds: Mutex::new([Bytes::from_static(b"[]"), Bytes::from_static(b"[]")]),
+            stop: smol::channel::bounded(1),
+        }))
+    }
+
+    /// Takes the newest snapshot, its lists filled, and sends it to viewers without them. Call once a second.
+    pub fn set_snapshot(&self, snapshot: Snapshot) {
+        let mut latest = lock(&self.latest);
+        *latest = Latest { snapshot: Some(snapshot), set_at: time::monotonic(), whole: None, event: None };
+        // With nobody watching, nothing is encoded.
+        if self.viewers() > 0
+            && let Some(event) = latest.event()
+        {
+            self.bus.publish(event);
+        }
+    }
+
+    /// Sends an alert, raised or grown, to viewers. Commit it to the store first: a viewer that comes in between
+    /// resumes from there.
+    pub fn publish_alert(&self, alert: &AlertRecord) {
+        self.bus.publish(sse::alert(alert));
+    }
+
+    /// Sends a device that appeared or changed to viewers.
+    pub fn publish_device(&self, device: &DeviceRecord) {
+        self.bus.publish(sse::event("device", device, None));
+    }
+
+    /// Tells viewers a state of the stream itself: `live`, `away` (the monitor does not answer), `closing`.
+    pub fn publish_status(&self, state: &str, detail: Option<&str>) {
+        self.bus.publish(sse::status(state, detail, None));
+    }
+
+    /// Takes what `/api/health` and `/metrics` show: an object of objects of numbers. Call every few seconds.
+    pub fn set_health(&self, health: serde_json::Value) {
+        *lock(&self.health) = Arc::new(health);
+    }
+
+    /// Takes what `/api/kinds` answers, JSON in English and Dutch.
+    pub fn set_kinds(&self, en: String, nl: String) {
+        *lock(&self.kinds) = [Bytes::from(en), Bytes::from(nl)];
+    }
+
+    /// Live event streams.
+    pub fn viewers(&self) -> u32 {
+        self.counts.viewers.load(Relaxed) as u32
+    }
+
+    /// Whether a password is set, or none is wanted.
+    pub fn claimed(&self) -> bool {
+        self.auth.claimed(&self.store).unwrap_or(true)
+    }
+
+    /// What has happened on the wire.
+    pub fn stats(&self) -> Stats {
+        let (counts, bus) = (&self.counts, self.bus.stats());
+        Stats {
+            connections: counts.connections.load(Relaxed),
+            connections_accepted: counts.accepted.load(Relaxed),
+            connections_refused: counts.turned_away.load(Relaxed),
+            requests: counts.requests.load(Relaxed),
+            viewers: counts.viewers.load(Relaxed),
+            viewers_refused: counts.viewers_refused.load(Relaxed),
+            viewers_stalled: counts.viewers_stalled.load(Relaxed),
+            logins_failed: self.auth.failed(),
+            events: bus.published,
+            events_lost: bus.lagged,
+        }
+    }
+
+    /// Says good-bye to viewers and ends [`super::serve`].
+    pub fn shutdown(&self) {
+        self.publish_status("closing", None);
+        self.bus.close();
+        self.stop.0.close();
+    }
+
+    /// Resolves at [`App::shutdown`].
+    pub(super) async fn stopping(&self) {
+        let _ = self.stop.1.recv().await;
+    }
+
+    /// Asks the loop and waits for its answer.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, Refusal> {
+        let (sender, receiver) = smol::channel::bounded(1);
+        let reply = Box::new(move |value| {
+            let _ = sender.try_send(value);
+        });
+        self.tell(command(reply))?;
+        let answer = async { receiver.recv().await.ok() };
+        let late = async {
+            Timer::after(ANSWER_TIME).await;
+            None
+        };
+        answer
+            .or(late)
+            .await
+            .ok_or_else(|| Refusal::busy("no_answer", "the monitor did not answer in time", 2))
+    }
+
+    /// Tells the loop something that needs no answer.
+    pub(super) fn tell(&self, command: Command) -> Result<(), Refusal> {
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::busy("busy", "the monitor is busy", 1),
+            TrySendError::Closed(_) => Refusal::busy("stopping", "the monitor is stopping", 5),
+        })
+    }
+
+    /// Now, as the data has it.
+    pub(super) fn now(&self) -> WallTime {
+        let replayed = self.replay.then(|| self.with_snapshot(|s| s.monitor.time)).flatten();
+        replayed.unwrap_or_else(time::wall)
+    }
+
+    /// Looks at the newest snapshot, when there is one.
+    pub(super) fn with_snapshot<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        lock(&self.latest).snapshot.as_ref().map(look)
+    }
+
+    /// Whether frames can come: an interface is up and the loop turns.
+    pub(super) fn capturing(&self) -> bool {
+        let latest = lock(&self.latest);
+        let fresh = time::monotonic().since(latest.set_at) < STALE_SECONDS * time::SECOND;
+        let up = |s: &Snapshot| s.capture.interfaces.iter().any(|i| i.up);
+        self.replay || fresh && latest.snapshot.as_ref().is_some_and(up)
+    }
+
+    /// The newest snapshot as `/api/dashboard` answers it.
+    pub(super) fn dashboard(&self) -> Option<Bytes> {
+        let mut latest = lock(&self.latest);
+        let latest = &mut *latest;
+        let snapshot = latest.snapshot.as_ref()?;
+        let encode = || Bytes::from(serde_json::to_vec(snapshot).unwrap_or_default());
+        Some(latest.whole.get_or_insert_with(encode).clone())
+    }
+
+    /// The newest snapshot as an event.
+    pub(super) fn snapshot_event(&self) -> Option<Arc<[u8]>> {
+        lock(&self.latest).event()
+    }
+
+    pub(super) fn health(&self) -> Arc<serde_json::Value> {
+        lock(&self.health).clone()
+    }
+
+    pub(super) fn kinds(&self, language: usize) -> Bytes {
+        lock(&self.kinds)[language].clone()
+    }
+}
+
+impl Latest {
+    /// The event carries no lists: they change little and would be most of its bytes.
+    fn event(&mut self) -> Option<Arc<[u8]>> {
+        let snapshot = self.snapshot.as_mut()?;
+        if self.event.is_none() {
+            let history = std::mem::take(&mut snapshot.traffic.history);
+            let recent = std::mem::take(&mut snapshot.alerts.recent);
+            let list = std::mem::take(&mut snapshot.devices.list);
+            self.event = Some(sse::event("snapshot", snapshot, None));
+            snapshot.traffic.history = history;
+            snapshot.alerts.recent = recent;
+            snapshot.devices.list = list;
+        }
+        self.event.clone()
+    }
+}

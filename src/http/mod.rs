@@ -1,0 +1,45 @@
+//! The dashboard: tide routes, hyper parses, and a shared ring of encoded events feeds every viewer.
+//!
+//! This folder alone names hyper, tide, http-types and async-sse. It never touches the engine: it reads the last
+//! snapshot, queries the store, or sends a [`crate::command::Command`]. Everything runs on the caller's thread.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `app` | what the loop shares with the routes, and how it publishes |
+//! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
+//! | `sse` | events: encoding, resuming, one small task per viewer |
+//! | `routes`, `guard` | the one table of routes, and who may pass |
+//! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
+//! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
+//! | `answer`, `query` | JSON out, strict parameters in |
+
+mod alerts;
+mod answer;
+mod app;
+mod assets;
+mod auth;
+mod convert;
+mod devices;
+mod guard;
+mod monitor;
+mod mutes;
+mod paced;
+pub mod password;
+mod query;
+mod routes;
+mod session;
+mod sse;
+mod wire;
+
+pub use app::{App, AuthMode, Limits, Setup};
+pub use wire::{bind, serve};
+
+/// What every route gets.
+type State = std::sync::Arc<App>;
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// A TCP client.
+    Address(std::net::IpAddr),
+}

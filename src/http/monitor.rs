@@ -1,0 +1,170 @@
+//! The monitor itself: first screen, series, talkers, catalogue, counters, self-test.
+
+use super::State;
+use super::answer::{self, Answer, Refusal};
+use super::query::Query;
+use crate::command::Command;
+use crate::store::Step;
+use crate::time::{SECOND, WallTime};
+use http_types::StatusCode;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use tide::Request;
+
+/// Ranges: name, length in seconds, step, its seconds.
+const RANGES: [(&str, i64, Step, i64); 4] = [
+    ("1h", 3600, Step::Seconds10, 10),
+    ("24h", 86_400, Step::Minute, 60),
+    ("7d", 7 * 86_400, Step::Quarter, 900),
+    ("30d", 30 * 86_400, Step::Hour, 3600),
+];
+
+/// GET `/healthz`.
+pub async fn healthz(request: Request<State>) -> Answer {
+    let app = request.state();
+    let capturing = app.capturing();
+    let (status, uptime) =
+        app.with_snapshot(|s| (s.monitor.status, s.monitor.uptime_seconds)).unwrap_or_default();
+    let mut response = answer::json(&json!({
+        "status": if capturing && status != "degraded" { "ok" } else { "degraded" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": uptime,
+        "claimed": app.claimed(),
+    }))?;
+    if !capturing {
+        response.set_status(StatusCode::ServiceUnavailable);
+    }
+    Ok(response)
+}
+
+/// GET `/api/dashboard`.
+pub async fn dashboard(request: Request<State>) -> Answer {
+    Query::of(&request, &[])?;
+    let body = request.state().dashboard();
+    let body = body.ok_or_else(|| Refusal::busy("starting", "the monitor is starting", 1))?;
+    Ok(answer::bytes("application/json", body))
+}
+
+fn range(query: &Query) -> Result<(&'static str, i64, Step, i64), Refusal> {
+    let name = query.one_of("range", &RANGES.map(|r| r.0))?;
+    Ok(RANGES.into_iter().find(|r| r.0 == name).unwrap_or(RANGES[0]))
+}
+
+/// GET `/api/traffic`.
+pub async fn traffic(request: Request<State>) -> Answer {
+    let query = Query::of(&request, &["range"])?;
+    let (name, length, step, seconds) = range(&query)?;
+    let app = request.state();
+    let until = app.now();
+    let since = WallTime::from_micros(until.micros() - length * SECOND);
+    // The step that goes on now belongs to it.
+    let points = app.store.traffic(step, since, WallTime::from_micros(until.micros() + 1))?;
+    answer::json(&json!({ "range": name, "step_seconds": seconds, "points": points }))
+}
+
+/// GET `/api/talkers`.
+pub async fn talkers(request: Request<State>) -> Answer {
+    let query = Query::of(&request, &["range", "limit"])?;
+    let (name, limit) = (range(&query)?.0, query.limit(50)?);
+    let app = request.state();
+    let talkers = app.ask(|reply| Command::Talkers(limit, reply)).await?;
+    let since = app.with_snapshot(|s| s.monitor.started);
+    answer::json(&json!({ "range": name, "since": since, "talkers": talkers }))
+}
+
+/// GET `/api/kinds`.
+pub async fn kinds(request: Request<State>) -> Answer {
+    let query = Query::of(&request, &["lang"])?;
+    let language = query.one_of("lang", &["en", "nl"])?;
+    Ok(answer::bytes("application/json", request.state().kinds(usize::from(language == "nl"))))
+}
+
+/// The monitor's counters and the dashboard's own.
+fn counters(app: &State) -> Value {
+    let mut all = app.health().as_ref().clone();
+    if let Value::Object(map) = &mut all {
+        map.insert("dashboard".to_owned(), json!(app.stats()));
+    }
+    all
+}
+
+/// GET `/api/health`.
+pub async fn health(request: Request<State>) -> Answer {
+    Query::of(&request, &[])?;
+    answer::json(&counters(request.state()))
+}
+
+/// POST `/api/selftest`: the loop tells of parser, detector and store; the stream is tried here.
+pub async fn self_test(request: Request<State>) -> Answer {
+    let app = request.state();
+    let mut stream = app.bus.subscribe();
+    let stages = app.ask(Command::SelfTest).await?;
+    let began = crate::time::monotonic();
+    app.publish_status("live", Some("self_test"));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let passed = stream.poll_next(&mut cx).is_ready();
+    let microseconds = crate::time::monotonic().since(began);
+    let mut all: Vec<Value> = stages.iter().filter(|s| s.stage != "stream").map(|s| json!(s)).collect();
+    let detail =
+        if passed { "an event was published and read back" } else { "the published event did not come" };
+    all.push(json!({ "stage": "stream", "passed": passed, "microseconds": microseconds, "detail": detail }));
+    let passed = all.iter().all(|stage| stage["passed"] == true);
+    answer::json(&json!({ "passed": passed, "stages": all }))
+}
+
+/// GET `/metrics`.
+pub async fn metrics(request: Request<State>) -> Answer {
+    let mut text = String::new();
+    flatten(&mut text, "netmonitor", "", &counters(request.state()));
+    Ok(answer::bytes("text/plain; version=0.0.4", text))
+}
+
+/// One line per number: names joined by `_`; an entry of a list is told from others by its `name`.
+fn flatten(text: &mut String, name: &str, labels: &str, value: &Value) {
+    match value {
+        Value::Number(number) => drop(writeln!(text, "{name}{labels} {number}")),
+        Value::Bool(yes) => drop(writeln!(text, "{name}{labels} {}", u8::from(*yes))),
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key: String =
+                    key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+                flatten(text, &format!("{name}_{key}"), labels, value);
+            }
+        }
+        Value::Array(list) => {
+            for (at, value) in list.iter().enumerate() {
+                let own = value["name"].as_str().map_or_else(|| at.to_string(), str::to_owned);
+                let own: String = own.chars().filter(|c| !matches!(c, '"' | '\\' | '\n')).collect();
+                flatten(text, name, &format!("{{name=\"{own}\"}}"), value);
+            }
+        }
+        Value::Null | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_become_one_metric_each() {
+        let mut text = String::new();
+        let value = json!({
+            "frames": { "received": 5, "by-reason": { "tcp_truncated": 1 } },
+            "clock": { "synchronised": true, "source": "ntp" },
+            "interfaces": [{ "name": "eth\"0", "packets": 7 }],
+        });
+        flatten(&mut text, "netmonitor", "", &value);
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "netmonitor_clock_synchronised 1",
+                "netmonitor_frames_by_reason_tcp_truncated 1",
+                "netmonitor_frames_received 5",
+                "netmonitor_interfaces_packets{name=\"eth0\"} 7",
+            ]
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! Events: each encoded once, written to every viewer from the same bytes by one small task per viewer.
+
+use super::State;
+use super::answer::{Answer, Refusal};
+use super::app::App;
+use super::paced::Paced;
+use super::query::Query;
+use crate::alert::AlertRecord;
+use crate::bus::{Next, Reader};
+use crate::time;
+use http_types::{Method, StatusCode};
+use serde::Serialize;
+use smol::Timer;
+use smol::future::{block_on, zip};
+use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tide::{Request, Response};
+
+/// How long a browser waits before it connects again. The standard counts milliseconds; async-sse would write
+/// seconds, so this line is ours.
+const RETRY: &[u8] = b"retry:2000\n\n";
+/// A comment this often keeps middleboxes from closing a silent stream.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Alerts sent at most to a viewer that resumes; older ones are on the alerts page.
+const RESUME: usize = 500;
+
+/// An event as bytes. async-sse writes it in pieces through a channel of one; here they are collected once, for all.
+pub fn event(name: &str, data: &impl Serialize, id: Option<u64>) -> Arc<[u8]> {
+    let data = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
+    let id = id.map(|id| id.to_string());
+    let (sender, mut encoder) = async_sse::encode();
+    let mut bytes = Vec::with_capacity(data.len() + 64);
+    let send = async move { sender.send(name, &data, id.as_deref()).await };
+    // Neither side waits for anything but the other, so this ends without ever parking the thread.
+    let _ = block_on(zip(send, encoder.read_to_end(&mut bytes)));
+    Arc::from(bytes)
+}
+
+/// An alert, numbered so that a viewer can resume after it.
+pub fn alert(alert: &AlertRecord) -> Arc<[u8]> {
+    event("alert", alert, Some(alert.id))
+}
+
+/// The state of the stream itself.
+pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8]> {
+    #[derive(Serialize)]
+    struct Status<'a> {
+        state: &'a str,
+        time: time::WallTime,
+        version: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        detail: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lagged: Option<u64>,
+    }
+    let status = Status { state, time: time::wall(), version: env!("CARGO_PKG_VERSION"), detail, lagged };
+    event("status", &status, None)
+}
+
+/// Publishes a comment now and then, one for all viewers.
+pub async fn heartbeat(app: Arc<App>) {
+    loop {
+        Timer::after(HEARTBEAT).await;
+        if app.viewers() > 0 {
+            app.bus.publish(Arc::from(&b":\n\n"[..]));
+        }
+    }
+}
+
+/// A viewer's place among those allowed; dropping it gives it back.
+struct Seat(Arc<App>);
+
+impl Seat {
+    fn take(app: &Arc<App>) -> Result<Seat, Refusal> {
+        if app.viewers() >= app.limits.viewers {
+            app.counts.viewers_refused.fetch_add(1, Relaxed);
+            return Err(Refusal::busy("too_many_viewers", "too many live viewers; poll /api/dashboard", 30));
+        }
+        app.counts.viewers.fetch_add(1, Relaxed);
+        Ok(Seat(app.clone()))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.counts.viewers.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What the route hands to the wire: what to write first, and where to go on reading.
+pub struct Subscription {
+    first: Vec<u8>,
+    reader: Reader,
+    seat: Seat,
+}
+
+/// GET `/api/events`.
+pub async fn events(request: Request<State>) -> Answer {
+    let query = Query::of(&request, &["last_event_id"])?;
+    let asked = query.parsed("last_event_id", "an alert id")?;
+    let header = request.header("last-event-id").and_then(|v| v.as_str().parse().ok());
+    let mut response = Response::new(StatusCode::Ok);
+    response.insert_header("content-type", "text/event-stream");
+    response.insert_header("cache-control", "no-store");
+    if request.method() != Method::Head {
+        let app = request.state();
+        let seat = Seat::take(app)?;
+        // The place in the ring first, then the store: an alert in between comes twice, never not at all.
+        let reader = app.bus.subscribe();
+        let mut first = RETRY.to_vec();
+        first.extend_from_slice(&status("live", None, None));
+        if let Some(snapshot) = app.snapshot_event() {
+            first.extend_from_slice(&snapshot);
+        }
+        if let Some(last) = header.or(asked) {
+            for missed in app.store.alerts_since_id(last, RESUME)? {
+                first.extend_from_slice(&alert(&missed));
+            }
+        }
+        response.insert_ext(Subscription { first, reader, seat });
+    }
+    Ok(response)
+}
+
+/// Writes events to one viewer until it leaves, stalls, or the monitor stops.
+pub async fn stream<S>(mut stream: Paced<S>, head: Vec<u8>, subscription: Subscription)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Subscription { first, mut reader, seat } = subscription;
+    let ended = async {
+        stream.write_all(&head).await?;
+        drop(head);
+        stream.write_all(&first).await?;
+        drop(first);
+        loop {
+            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
+                Some(Next::Event(event)) => stream.write_all(&event).await?,
+                Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
+                Some(Next::Closed) => return stream.close().await,
+                None => return Ok(()),
+            }
+        }
+    };
+    let ended: io::Result<()> = ended.await;
+    if ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+        seat.0.counts.viewers_stalled.fetch_add(1, Relaxed);
+    }
+}
+
+/// What the ring has next; `None` when the viewer left, which only reading tells.
+fn next<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut Paced<S>,
+    reader: &mut Reader,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Next>> {
+    let mut ignored = [0; 256];
+    match Pin::new(stream).poll_read(cx, &mut ignored) {
+        Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
+        // A viewer has nothing to say. One that talks all the same gets one turn per piece, like everyone else.
+        Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
+        Poll::Pending => {}
+    }
+    reader.poll_next(cx).map(Some)
+}

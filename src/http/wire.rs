@@ -1,0 +1,253 @@
+//! The wire: sockets in, hyper over them, `http_types` requests to tide, answers back.
+//!
+//! tide's own listener and async-h1 are not used: they start thread pools, buffer one endless header line without
+//! limit, and answer HTTP/1.0 with nothing. hyper parses; what it lacks is added here and in [`super::paced`]: a
+//! limit on writes that make no progress, on bodies in size and time, on connections in all and per address, and
+//! taking a connection back for an event stream.
+
+use super::app::App;
+use super::convert;
+use super::paced::Paced;
+use super::sse::{self, Subscription};
+use super::{Peer, routes};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use smol::future::FutureExt as _;
+use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use smol::{Async, LocalExecutor, Timer};
+use smol_hyper::rt::{FuturesIo, SmolTimer};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::{Future, pending, poll_fn};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A head must arrive within this, and an idle connection is closed after it.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Largest request head, bytes; hyper takes no smaller buffer.
+const HEAD_BYTES: usize = 8192;
+/// A write must make some progress within this, or the connection is dropped.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+/// Kernel send buffer, bytes. With the kernel's own choice a stalled viewer holds 3.8 MB of kernel memory.
+const SEND_BUFFER: usize = 32 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 4096;
+/// What open streams and requests may still take after [`App::shutdown`].
+const STOP_TIME: Duration = Duration::from_millis(800);
+/// How long a refused client may go on sending, so that it reads the refusal instead of a reset.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+type Executor = Rc<LocalExecutor<'static>>;
+type Server = tide::Server<Arc<App>>;
+
+/// Opens a listening socket; accepted connections inherit its options.
+pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
+    let listener = Async::<TcpListener>::bind(address)?;
+    rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, 2 * WRITE_TIME.as_millis() as u32)?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
+/// Accepts and answers until [`App::shutdown`]; returns when the last connection has ended, 0.8 s later at most.
+/// Each connection is a task of its own on `executor`.
+pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<App>) {
+    let shared = Rc::new(Shared {
+        server: routes::server(app.clone()),
+        executor: executor.clone(),
+        app: app.clone(),
+        by_address: RefCell::default(),
+    });
+    let heart = executor.spawn(sse::heartbeat(app.clone()));
+    accept_all(&shared, &listener).or(app.stopping()).await;
+    drop(listener);
+    heart.cancel().await;
+    let ended = async {
+        while app.counts.connections.load(Relaxed) > 0 {
+            Timer::after(Duration::from_millis(10)).await;
+        }
+    };
+    ended
+        .or(async {
+            Timer::after(STOP_TIME).await;
+        })
+        .await;
+}
+
+async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => match Place::take(shared, from.ip().to_canonical()) {
+                Some(place) => {
+                    let work = connection(stream, Peer::Address(place.peer), place);
+                    shared.executor.spawn(survive(work)).detach();
+                }
+                None => turn_away(&stream),
+            },
+            Err(error) => {
+                // Out of descriptors, most likely: connections that end will free some.
+                log::warn!("dashboard: cannot accept a connection: {error}");
+                Timer::after(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// A panic in one connection ends that connection, not the monitor.
+async fn survive(work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        log::error!("dashboard: a connection failed on a defect in this program; please report it");
+    }
+}
+
+/// Tells a client that there is no room, as well as one write that does not wait can.
+fn turn_away(stream: &Async<TcpStream>) {
+    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n\
+        content-type: application/json\r\ncontent-length: 71\r\n\r\n\
+        {\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again shortly\"}}\n";
+    let _ = io::Write::write(&mut stream.get_ref(), FULL);
+}
+
+/// What all connections share.
+struct Shared {
+    server: Server,
+    executor: Executor,
+    app: Arc<App>,
+    by_address: RefCell<HashMap<IpAddr, u32>>,
+}
+
+/// One connection's place among those allowed; dropping it gives it back.
+struct Place {
+    shared: Rc<Shared>,
+    peer: IpAddr,
+}
+
+impl Place {
+    fn take(shared: &Rc<Shared>, peer: IpAddr) -> Option<Place> {
+        let (limits, counts) = (&shared.app.limits, &shared.app.counts);
+        let mut by_address = shared.by_address.borrow_mut();
+        let mine = by_address.get(&peer).copied().unwrap_or(0);
+        let all = counts.connections.load(Relaxed);
+        if all >= limits.connections.into() || mine >= limits.connections_per_address {
+            counts.turned_away.fetch_add(1, Relaxed);
+            return None;
+        }
+        by_address.insert(peer, mine + 1);
+        counts.connections.fetch_add(1, Relaxed);
+        counts.accepted.fetch_add(1, Relaxed);
+        Some(Place { shared: shared.clone(), peer })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.app.counts.connections.fetch_sub(1, Relaxed);
+        let mut by_address = self.shared.by_address.borrow_mut();
+        if let Some(count) = by_address.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.peer);
+            }
+        }
+    }
+}
+
+/// The stream that a request asked for, and the head of its answer.
+type Taken = Rc<RefCell<Option<(Vec<u8>, Subscription)>>>;
+
+/// Serves one connection to its end, or until a request on it becomes an event stream: then a smaller task goes on
+/// with the socket, and hyper's buffers are freed.
+async fn connection<S>(stream: S, peer: Peer, place: Place)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let blocked = Rc::new(Cell::new(false));
+    let taken = Taken::default();
+    let shared = place.shared.clone();
+    let service = service_fn(|request| {
+        let (shared, taken) = (shared.clone(), taken.clone());
+        Box::pin(async move {
+            shared.app.counts.requests.fetch_add(1, Relaxed);
+            let mut answer = match convert::request(request, peer).await {
+                Ok(request) => match shared.server.respond(request).await {
+                    Ok(answer) => answer,
+                    Err(error) => http_types::Response::new(error.status()),
+                },
+                Err(refusal) => refusal.response().into(),
+            };
+            match answer.ext_mut().remove::<Subscription>() {
+                None => convert::answer(answer).await,
+                Some(subscription) => {
+                    *taken.borrow_mut() = Some((convert::stream_head(&answer), subscription));
+                    pending().await
+                }
+            }
+        }) as Pin<Box<dyn Future<Output = _>>>
+    });
+    let io = FuturesIo::new(Paced::new(stream, WRITE_TIME, blocked.clone()));
+    let mut http = builder().serve_connection(io, service);
+    let mut stopping = pin!(shared.app.stopping());
+    let mut stopped = false;
+    let failed = poll_fn(|cx: &mut Context<'_>| {
+        if !stopped && stopping.as_mut().poll(cx).is_ready() {
+            stopped = true;
+            Pin::new(&mut http).graceful_shutdown();
+        }
+        match http.poll_without_shutdown(cx) {
+            Poll::Ready(ended) => Poll::Ready(ended.is_err()),
+            // All answers before the stream are out when hyper waits and the socket does not.
+            Poll::Pending if taken.borrow().is_some() && !blocked.get() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    let stream = http.into_parts().io.into_inner();
+    match taken.take() {
+        Some((head, subscription)) => {
+            let work = async move {
+                sse::stream(stream, head, subscription).await;
+                drop(place);
+            };
+            shared.executor.spawn(survive(work)).detach();
+        }
+        None if failed => linger(stream).await,
+        None => {}
+    }
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(SmolTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        .max_header_size(HEAD_BYTES)
+        .half_close(true);
+    builder
+}
+
+/// Closing with bytes unread resets the connection, and the client may never see why it was refused.
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let drain = async {
+        let _ = stream.close().await;
+        let mut rest = [0; 512];
+        for _ in 0..256 {
+            if !matches!(stream.read(&mut rest).await, Ok(n) if n > 0) {
+                break;
+            }
+        }
+    };
+    drain
+        .or(async {
+            Timer::after(LINGER_TIME).await;
+        })
+        .await;
+}

@@ -1,0 +1,330 @@
+//! What is known of the network: hosts, devices, names, gateways. Everything a detector may ask about.
+//!
+//! Who owns an address: ARP senders, neighbour advertisements and DHCP say so (strong); a frame's source address
+//! suggests it (weak). A station that carries outside addresses, or more than [`ROUTER_IPS`] inside ones nobody
+//! confirmed, is a router: from then on only strong evidence gives it an address.
+
+use super::bounded::{Bounded, Slot};
+use super::devices::{Device, DeviceKey, MAX_NAME, NameSource};
+use super::hosts::Host;
+use crate::addr::{Inside, Ip, MacAddr};
+use crate::time::{SECOND, Timestamp};
+
+/// Unconfirmed inside addresses behind one station that make it a router.
+const ROUTER_IPS: u16 = 8;
+/// Gateways remembered.
+const MAX_GATEWAYS: usize = 16;
+/// A looked-up name is good for this long after the last answer, microseconds.
+const NAME_LIFE: i64 = 86_400 * SECOND;
+
+/// How many entries each table may hold; follows from the memory budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Flows.
+    pub flows: usize,
+    /// Hosts.
+    pub hosts: usize,
+    /// Devices.
+    pub devices: usize,
+    /// Looked-up names.
+    pub names: usize,
+    /// Keys of each table of a detector.
+    pub keys: usize,
+    /// Bytes for stream heads.
+    pub stream_bytes: usize,
+    /// Bytes for fragments.
+    pub fragment_bytes: usize,
+}
+
+impl Caps {
+    /// The caps for a budget of `mib` MiB. Of 24 MiB: flows take a third (32,768 of ~250 bytes), hosts, names and
+    /// stream heads about 2 MiB each, and the detectors the rest.
+    pub fn from_memory(mib: u32) -> Caps {
+        let mib = mib.clamp(4, 4096) as usize;
+        Caps {
+            flows: mib * 32_768 / 24,
+            hosts: mib * 8_192 / 24,
+            devices: (mib * 2_048 / 24).max(256),
+            names: mib * 8_192 / 24,
+            keys: mib * 4_096 / 24,
+            stream_bytes: (mib << 20) / 12,
+            fragment_bytes: (mib << 20) / 48,
+        }
+    }
+}
+
+/// The tables of [`crate::detect::Lookup`].
+pub struct Known {
+    /// What is ours.
+    pub inside: Inside,
+    /// Addresses.
+    pub hosts: Bounded<Ip, Host>,
+    /// Stations.
+    pub devices: Bounded<DeviceKey, Device>,
+    names: Bounded<Ip, (Box<str>, Timestamp)>,
+    gateways: Vec<Ip>,
+    learned_before: u64,
+    learning_since: Option<Timestamp>,
+    now: Timestamp,
+    offset: i64,
+    day: i64,
+}
+
+impl Known {
+    /// Empty tables.
+    pub fn new(caps: Caps, inside: Inside, gateways: Vec<Ip>) -> Self {
+        Known {
+            inside,
+            hosts: Bounded::new(caps.hosts),
+            devices: Bounded::new(caps.devices),
+            names: Bounded::new(caps.names),
+            gateways,
+            learned_before: 0,
+            learning_since: None,
+            now: Timestamp::MIN,
+            offset: 0,
+            day: 0,
+        }
+    }
+
+    /// Moves time on.
+    #[inline]
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+        self.learning_since.get_or_insert(now);
+    }
+
+    /// Wall time minus engine time, microseconds; and what follows from it.
+    pub fn set_offset(&mut self, offset: i64) {
+        self.offset = offset;
+    }
+
+    /// Wall time minus engine time, microseconds.
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    /// Once a second: what changes slowly.
+    pub fn on_second(&mut self) {
+        self.day = self.now.wall(self.offset).secs().div_euclid(86_400);
+    }
+
+    /// Seconds learned in earlier runs of this monitor.
+    pub fn set_learned(&mut self, seconds: u64) {
+        self.learned_before = seconds;
+    }
+
+    /// The slot of `ip`'s host, made when it is new; `hint` is tried first.
+    #[inline]
+    pub fn host_slot(&mut self, ip: Ip, hint: Slot) -> Slot {
+        if self.hosts.key_at(hint) == Some(&ip) {
+            return hint;
+        }
+        if let Some(slot) = self.hosts.find(&ip) {
+            return slot;
+        }
+        let host = Host::new(self.now, self.inside.contains(ip));
+        self.hosts.insert_new(ip, host).0
+    }
+
+    /// Counts a packet from `src`'s host. `mac` is who sent the frame, NONE when the link or a tunnel hides it.
+    /// Returns the device's slot and key when this made a new device.
+    #[inline]
+    pub fn sent(&mut self, slot: Slot, mac: MacAddr, bytes: u32) -> Option<(Slot, DeviceKey)> {
+        let now = self.now;
+        let host = self.hosts.at_mut(slot)?;
+        host.sent(now, bytes);
+        let (inside, device) = (host.inside, host.device);
+        if let Some(at) = device {
+            let ip = self.hosts.key_at(slot).copied()?;
+            if self.is_same_station(at, mac, ip) {
+                self.count(at, 0, bytes);
+                return None;
+            }
+        }
+        if inside { self.attribute(slot, mac, bytes) } else { self.passes(mac) }
+    }
+
+    fn is_same_station(&mut self, at: Slot, mac: MacAddr, ip: Ip) -> bool {
+        match self.devices.key_at(at) {
+            Some(DeviceKey::Mac(known)) => *known == mac || mac.is_none(),
+            Some(DeviceKey::Ip(known)) => *known == ip && mac.is_none(),
+            None => false,
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, at: Slot, received: u32, sent: u32) {
+        let (day, now) = (self.day, self.now);
+        if let Some(device) = self.devices.at_mut(at) {
+            device.count(day, received, sent);
+            if sent > 0 {
+                device.last_at = now;
+            }
+        }
+    }
+
+    /// Counts a packet to a host.
+    #[inline]
+    pub fn received(&mut self, slot: Slot, bytes: u32) {
+        let now = self.now;
+        if let Some(host) = self.hosts.at_mut(slot) {
+            host.received(now, bytes);
+            if let Some(at) = host.device {
+                self.count(at, bytes, 0);
+            }
+        }
+    }
+
+    /// An outside address came in a frame of `mac`: that station routes.
+    fn passes(&mut self, mac: MacAddr) -> Option<(Slot, DeviceKey)> {
+        if !mac.is_station() {
+            return None;
+        }
+        let (at, new) = self.device_slot(DeviceKey::Mac(mac));
+        if let Some(device) = self.devices.at_mut(at) {
+            device.dirty |= !device.routes;
+            device.routes = true;
+            device.last_at = self.now;
+        }
+        new.then_some((at, DeviceKey::Mac(mac)))
+    }
+
+    /// Weak evidence: an inside address came in a frame of `mac`.
+    fn attribute(&mut self, slot: Slot, mac: MacAddr, bytes: u32) -> Option<(Slot, DeviceKey)> {
+        let ip = *self.hosts.key_at(slot)?;
+        let key = if mac.is_station() { DeviceKey::Mac(mac) } else { DeviceKey::Ip(ip) };
+        if matches!(key, DeviceKey::Ip(_)) && !mac.is_none() {
+            return None;
+        }
+        let (at, new) = self.device_slot(key);
+        let device = self.devices.at_mut(at)?;
+        device.last_at = self.now;
+        if device.borrowed < ROUTER_IPS && !device.routes {
+            if device.uses(ip) && !new {
+                device.borrowed += 1;
+            }
+            self.bind(slot, at);
+        }
+        self.count(at, 0, bytes);
+        new.then_some((at, key))
+    }
+
+    fn bind(&mut self, slot: Slot, at: Slot) {
+        if let Some(host) = self.hosts.at_mut(slot) {
+            host.device = Some(at);
+        }
+    }
+
+    /// Strong evidence: `mac` says that `ip` is its own. Returns the device when it is new.
+    pub fn claims(&mut self, mac: MacAddr, ip: Option<Ip>) -> Option<(Slot, DeviceKey)> {
+        if !mac.is_station() {
+            return None;
+        }
+        let key = DeviceKey::Mac(mac);
+        let (at, new) = self.device_slot(key);
+        let now = self.now;
+        if let Some(device) = self.devices.at_mut(at) {
+            device.last_at = now;
+        }
+        if let Some(ip) = ip.filter(|ip| ip.is_unicast() && self.inside.contains(*ip)) {
+            let slot = self.host_slot(ip, Slot::MAX);
+            if let Some(device) = self.devices.at_mut(at) {
+                if !device.uses(ip) && device.borrowed > 0 && device.borrowed < ROUTER_IPS {
+                    device.borrowed -= 1;
+                }
+            }
+            if let Some(host) = self.hosts.at_mut(slot) {
+                host.last_sent_at = now;
+            }
+            self.bind(slot, at);
+        }
+        new.then_some((at, key))
+    }
+
+    fn device_slot(&mut self, key: DeviceKey) -> (Slot, bool) {
+        if let Some(slot) = self.devices.find(&key) {
+            return (slot, false);
+        }
+        let device = Device::new(self.now, self.now.wall(self.offset));
+        (self.devices.insert_new(key, device).0, true)
+    }
+
+    /// A name that the station `mac` gave itself.
+    pub fn called(&mut self, mac: MacAddr, source: NameSource, name: &[u8]) {
+        if let Some(device) = self.devices.get_mut(&DeviceKey::Mac(mac)) {
+            device.called(source, &crate::wire::clean_text(name, MAX_NAME));
+        }
+    }
+
+    /// A name that the host `ip` gave itself.
+    pub fn called_at(&mut self, ip: Ip, source: NameSource, name: &[u8]) {
+        let at = self.hosts.get(&ip).and_then(|h| h.device);
+        if let Some(device) = at.and_then(|at| self.devices.at_mut(at)) {
+            device.called(source, &crate::wire::clean_text(name, MAX_NAME));
+        }
+    }
+
+    /// `name` was looked up and answered with `ip`.
+    pub fn answered(&mut self, ip: Ip, name: &str) {
+        if !ip.is_unicast() || name.is_empty() {
+            return;
+        }
+        let now = self.now;
+        let (entry, new) = self.names.entry(ip, || (name.into(), now));
+        entry.1 = now;
+        if !new && *entry.0 != *name {
+            entry.0 = name.into();
+        }
+    }
+
+    /// `ip` is a gateway: DHCP, a router advertisement or the settings say so.
+    pub fn add_gateway(&mut self, ip: Ip) {
+        if ip.is_unicast() && !self.gateways.contains(&ip) && self.gateways.len() < MAX_GATEWAYS {
+            self.gateways.push(ip);
+        }
+    }
+
+    /// Looked-up names held, and how many were pushed out.
+    pub fn names_held(&self) -> (usize, u64) {
+        (self.names.len(), self.names.evicted())
+    }
+}
+
+impl super::Lookup for Known {
+    fn mac_of(&self, ip: Ip) -> Option<MacAddr> {
+        let at = self.hosts.get(&ip)?.device?;
+        let device = self.devices.at(at)?;
+        let mac = self.devices.key_at(at)?.mac()?;
+        device.ips.contains(&ip).then_some(mac)
+    }
+
+    fn name_of(&self, ip: Ip) -> Option<&str> {
+        let at = self.hosts.get(&ip).and_then(|h| h.device);
+        let own =
+            at.and_then(|at| self.devices.at(at)).filter(|d| d.ips.contains(&ip)).and_then(Device::shown);
+        own.or_else(|| self.asked_as(ip))
+    }
+
+    fn asked_as(&self, ip: Ip) -> Option<&str> {
+        let (name, at) = self.names.get(&ip)?;
+        (self.now.since(*at) < NAME_LIFE).then_some(&**name)
+    }
+
+    fn is_gateway(&self, ip: Ip) -> bool {
+        if self.gateways.contains(&ip) {
+            return true;
+        }
+        let at = self.hosts.get(&ip).and_then(|h| h.device);
+        at.and_then(|at| self.devices.at(at)).is_some_and(|d| d.routes && d.ips.contains(&ip))
+    }
+
+    fn alive_within(&self, ip: Ip, seconds: u32) -> bool {
+        self.hosts.get(&ip).is_some_and(|h| self.now.since(h.last_sent_at) <= i64::from(seconds) * SECOND)
+    }
+
+    fn learning_for(&self) -> u64 {
+        let here = self.learning_since.map_or(0, |since| self.now.since(since) / SECOND);
+        self.learned_before + u64::try_from(here).unwrap_or(0)
+    }
+}
