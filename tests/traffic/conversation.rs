@@ -100,13 +100,18 @@ impl<'t> Conversation<'t> {
         self.send(false, data.as_ref(), 0);
     }
 
-    /// The server sends `bytes` at `bytes_per_second`, in pieces of 64 KiB.
+    /// The server sends `bytes` at `bytes_per_second`, in pieces of 64 KiB, or of four segments where that is more.
     pub fn download(&mut self, bytes: usize, bytes_per_second: usize) {
+        self.stream(false, bytes, bytes_per_second);
+    }
+
+    /// The client (`up`) or the server sends `bytes`, like [`Conversation::download`].
+    pub fn stream(&mut self, up: bool, bytes: usize, bytes_per_second: usize) {
         let mut left = bytes;
         while left > 0 {
-            let piece = left.min(65_536);
+            let piece = left.min(65_536.max(4 * self.mss));
             let until = self.at + (piece as i64 * super::SEC) / bytes_per_second as i64;
-            self.send(false, &[], piece);
+            self.send(up, &[], piece);
             self.at = self.at.max(until);
             left -= piece;
         }

@@ -61,13 +61,13 @@ impl<'a> Dhcp<'a> {
         }
     }
 
-    fn from_server(&self) -> bool {
+    fn is_answer(&self) -> bool {
         matches!(self.kind, message::OFFER | message::ACK | message::NAK)
     }
 
     /// The bytes after the UDP header.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut m = vec![if self.from_server() { 2 } else { 1 }, 1, 6, 0];
+        let mut m = vec![if self.is_answer() { 2 } else { 1 }, 1, 6, 0];
         m.extend(self.xid.to_be_bytes());
         m.extend([0; 4]);
         m.extend(self.ciaddr.octets());
@@ -88,13 +88,13 @@ impl<'a> Dhcp<'a> {
         if self.server.is_some() {
             option(54, &server);
         }
-        if self.from_server() && self.kind != message::NAK {
+        if self.is_answer() && self.kind != message::NAK {
             let router = self.router.map_or(server, |r| r.octets());
             option(51, &86_400u32.to_be_bytes());
             option(1, &[255, 255, 255, 0]);
             option(3, &router);
             option(6, &router);
-        } else if !self.from_server() {
+        } else if !self.is_answer() {
             option(61, &[&[1], &self.client[..]].concat());
             option(12, self.name.as_bytes());
             option(60, self.vendor.as_bytes());
@@ -106,7 +106,7 @@ impl<'a> Dhcp<'a> {
         m.push(255);
         // BOOTP's minimum: many clients and servers still pad to it.
         m.resize(m.len().max(300), 0);
-        if !self.from_server() {
+        if !self.is_answer() {
             // A client asks for an address in option 50; the field itself stays empty.
             m[16..20].fill(0);
         }

@@ -44,7 +44,7 @@ fn write_visit(out: &mut impl Write, at: i64) -> io::Result<()> {
 fn random_frame(t: &mut Trace, rng: &mut Rng, at: i64, ident: u16) {
     t.ident = ident;
     let (a, b) = (rng.next(), rng.next());
-    // Sources and targets spread over 10/8 and 100/8-ish unicast space, never over the known-bad address.
+    // Sources and targets spread over 10.0.0.0/8 and 96.0.0.0/6, never over the known-bad address.
     let from = Host::new(
         [2, 0, 0, 0, (a >> 8) as u8 & 3, a as u8],
         Ipv4Addr::from_bits(0x0a00_0000 | (a >> 40) as u32),

@@ -188,7 +188,7 @@ pub fn udp(from: End, to: End, data: &[u8]) -> Vec<u8> {
 }
 
 /// An ICMP or ICMPv6 message, after the hosts' family, with its checksum; `rest` is the four bytes after it.
-pub fn icmp(from: Host, to: Host, kind: u8, code: u8, rest: [u8; 4], data: &[u8]) -> Vec<u8> {
+pub fn icmp(from: Host, to: Host, (kind, code): (u8, u8), rest: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut m = vec![kind, code, 0, 0];
     m.extend(rest);
     m.extend(data);
@@ -255,9 +255,9 @@ impl Trace {
     }
 
     /// Adds an ICMP or ICMPv6 message.
-    pub fn icmp(&mut self, at: i64, from: Host, to: Host, kind: u8, code: u8, rest: [u8; 4], data: &[u8]) {
+    pub fn icmp(&mut self, at: i64, from: Host, to: Host, kind: (u8, u8), rest: [u8; 4], data: &[u8]) {
         let proto = if from.ip.is_ipv4() { 1 } else { 58 };
-        self.ip(at, from, to, proto, &icmp(from, to, kind, code, rest, data), 0);
+        self.ip(at, from, to, proto, &icmp(from, to, kind, rest, data), 0);
     }
 
     /// Adds an echo request with the 56 bytes that ping sends.
@@ -274,13 +274,13 @@ impl Trace {
         let [high, low] = sequence.to_be_bytes();
         let data: Vec<u8> = (0..56).collect();
         let kind = kinds[usize::from(from.ip.is_ipv6())];
-        self.icmp(at, from, to, kind, 0, [0x4e, 0x4d, high, low], &data);
+        self.icmp(at, from, to, (kind, 0), [0x4e, 0x4d, high, low], &data);
     }
 
     /// Adds an ICMP error from `router` to `to` about a UDP datagram that `to` sent to `target`.
     pub fn udp_error(&mut self, at: i64, router: Host, kind: u8, code: u8, to: End, target: End) {
         let original = ip(to.host, target.host, 17, self.ident, &udp(to, target, &[0; 12]), 0);
-        self.icmp(at, router, to.host, kind, code, [0; 4], &original);
+        self.icmp(at, router, to.host, (kind, code), [0; 4], &original);
     }
 
     /// Adds an ARP message in a frame from `from` to `to`.
@@ -331,7 +331,7 @@ impl Trace {
         data.extend([2, 1]);
         data.extend(from.mac);
         let from = Host { ttl: 255, ..from };
-        self.icmp(at, from, to, 136, 0, [flags, 0, 0, 0], &data);
+        self.icmp(at, from, to, (136, 0), [flags, 0, 0, 0], &data);
     }
 
     /// Adds a neighbour solicitation for `target`.
@@ -342,6 +342,6 @@ impl Trace {
         data.extend([1, 1]);
         data.extend(from.mac);
         let from = Host { ttl: 255, ..from };
-        self.icmp(at, from, to, 135, 0, [0; 4], &data);
+        self.icmp(at, from, to, (135, 0), [0; 4], &data);
     }
 }

@@ -71,12 +71,21 @@ impl Trace {
         c
     }
 
-    /// A visit over QUIC: an Initial for `sni`, then `down` datagrams back with an answer to each second one.
+    /// A visit over QUIC: an Initial for `sni`, then `down` datagrams back; returns when the last came.
     pub fn quic(&mut self, at: i64, client: Host, server: Host, sni: &str, down: usize) -> i64 {
         let (from, to) = (client.port(self.rng.port()), server.port(443));
+        self.quic_open(at, from, to, sni);
+        self.quic_data(at + FAR, from, to, down)
+    }
+
+    /// A client's Initial for `sni`.
+    pub fn quic_open(&mut self, at: i64, from: End, to: End, sni: &str) {
         let first = quic::initial(&mut self.rng, sni);
         self.udp(at, from, to, &first);
-        let mut at = at + FAR;
+    }
+
+    /// `down` datagrams from the server, each second one acknowledged; returns when the last came.
+    pub fn quic_data(&mut self, mut at: i64, from: End, to: End, down: usize) -> i64 {
         for i in 0..down {
             let datagram = quic::short(&mut self.rng, 1_200);
             self.udp(at, to, from, &datagram);

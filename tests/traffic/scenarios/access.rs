@@ -48,7 +48,8 @@ pub const TABLE: &[Scenario] = &[
 fn ssh(t: &mut Trace) {
     background(t, 0, 140 * SEC, 10);
     for i in 0..25 {
-        t.ssh_failed(20 * SEC + i * 4 * SEC, culprit(), nas(), 1);
+        let at = 20 * SEC + i * 4 * SEC + t.rng.range(0, 3 * SEC);
+        t.ssh_failed(at, culprit(), nas(), 1);
     }
 }
 
@@ -79,7 +80,8 @@ fn harmless(t: &mut Trace) {
 fn ftp(t: &mut Trace) {
     background(t, 0, 140 * SEC, 8);
     for i in 0..20 {
-        t.ftp_login(20 * SEC + i * 5 * SEC, culprit(), nas(), "admin", &format!("guess{i}"), false);
+        let at = 20 * SEC + i * 5 * SEC + t.rng.range(0, 4 * SEC);
+        t.ftp_login(at, culprit(), nas(), "admin", &format!("guess{i}"), false);
     }
 }
 
@@ -106,6 +108,7 @@ fn spray(t: &mut Trace) {
 fn from_outside(t: &mut Trace) {
     background(t, 0, 4 * MIN, 8);
     for i in 0..20 {
-        t.ssh_failed(20 * SEC + i * 10 * SEC, outside("198.51.100.99"), nas(), 3);
+        let at = 20 * SEC + i * 10 * SEC + t.rng.range(0, 7 * SEC);
+        t.ssh_failed(at, outside("198.51.100.99"), nas(), 3);
     }
 }

@@ -32,6 +32,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it must raise; when empty, nothing of severity medium or above.
     pub alerts: &'static [Expect],
+    /// Kinds that may come too, because they are true as well.
+    pub also: &'static [&'static str],
     /// What it is, and how it is made.
     pub about: &'static str,
     /// Makes it.
@@ -39,6 +41,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The same, and these kinds may come too.
+    const fn also(self, also: &'static [&'static str]) -> Scenario {
+        Scenario { also, ..self }
+    }
+
     /// The file in `tests/detect` that keeps its capture.
     pub fn file_name(&self) -> String {
         format!("{}.pcap.gz", self.name)
@@ -59,12 +66,12 @@ const fn raises(
     about: &'static str,
     make: fn(&mut Trace),
 ) -> Scenario {
-    Scenario { name, alerts, about, make }
+    Scenario { name, alerts, also: &[], about, make }
 }
 
 /// A row that must stay silent.
 const fn silent(name: &'static str, about: &'static str, make: fn(&mut Trace)) -> Scenario {
-    Scenario { name, alerts: &[], about, make }
+    Scenario { name, alerts: &[], also: &[], about, make }
 }
 
 /// An alert of `kind`, by `source` on `target`.

@@ -67,7 +67,7 @@ pub const TABLE: &[Scenario] = &[
     raises(
         "port_scan_slow",
         &[alert("port_scan", "192.168.1.66", "192.168.1.10")],
-        "Slow scan: 90 ports in 57 minutes, one each 38 s, refused.",
+        "Slow scan: 90 ports in 57 minutes, one about each 38 s, refused.",
         slow_scan,
     ),
     raises(
@@ -246,7 +246,7 @@ fn connect_scan(t: &mut Trace) {
 fn slow_scan(t: &mut Trace) {
     background(t, 0, 58 * MIN, 60);
     for (i, port) in ports(90).enumerate() {
-        let at = 30 * SEC + i as i64 * 38 * SEC + t.rng.range(0, 3 * SEC);
+        let at = 30 * SEC + i as i64 * 38 * SEC + t.rng.range(0, 34 * SEC);
         let from = culprit().port(t.rng.port());
         t.refused(at, NEAR, from, nas().port(port));
     }

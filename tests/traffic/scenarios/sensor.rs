@@ -15,12 +15,12 @@ pub const TABLE: &[Scenario] = &[
         "capture_loss",
         &[alert("capture_loss", "", "")],
         "Downloads for three minutes of which the mirror port loses each 20th data segment; the receiver acknowledges all.",
-        |t| downloads(t, 20),
+        |t| downloads(t, 1_000_000, 20),
     ),
     silent(
         "capture_loss_under",
-        "The same downloads; each 3,000th segment is lost, a third of the threshold.",
-        |t| downloads(t, 3_000),
+        "Downloads twice as large of which one segment is lost: 0.04 % of its minute.",
+        |t| downloads(t, 2_000_000, 5_000),
     ),
     silent(
         "capture_loss_harmless",
@@ -30,9 +30,10 @@ pub const TABLE: &[Scenario] = &[
     raises(
         "blind",
         &[alert("blind", "", "")],
-        "Five minutes of busy connections of which only the clients' half reaches the sensor.",
+        "Three minutes of two connections a second of which only the clients' half reaches the sensor.",
         one_direction,
-    ),
+    )
+    .also(&["capture_loss"]),
     silent(
         "blind_under",
         "Half a minute of broadcasts alone, after and before ordinary traffic.",
@@ -40,25 +41,25 @@ pub const TABLE: &[Scenario] = &[
     ),
     silent(
         "blind_harmless",
-        "A quiet night: 40 minutes of broadcasts with a look-up, a clock and a connection every few minutes.",
+        "A quiet night: seven minutes of many broadcasts, with a look-up, a visit, a clock and a ping each 45 s or so.",
         quiet_night,
     ),
     raises(
         "blind_broadcast",
         &[alert("blind", "", "")],
-        "A minute of ordinary traffic, then ten minutes in which only broadcasts and multicasts arrive: a plain switch port.",
+        "A minute of ordinary traffic, then four minutes in which only broadcasts and multicasts arrive, ten a second: a plain switch port.",
         broadcasts_only,
     ),
 ];
 
-fn downloads(t: &mut Trace, lose_every: u32) {
+fn downloads(t: &mut Trace, bytes: usize, lose_every: u32) {
     background(t, 0, 3 * MIN, 10);
     t.lose_every = lose_every;
     t.snap = 90;
     for i in 0..6 {
         let (name, ip) = SITES[i as usize];
         let mut c = t.tls(5 * SEC + i * 27 * SEC, lan(20), outside(ip).port(443), name);
-        c.download(1_000_000, 60_000);
+        c.download(bytes, bytes / 17);
         c.close(true);
     }
 }
@@ -107,13 +108,13 @@ fn client_half(t: &mut Trace, at: i64, client: End, server: End) {
 }
 
 fn one_direction(t: &mut Trace) {
-    for i in 0..180i64 {
-        let at = SEC + i * 1_700 * MS;
+    for i in 0..360i64 {
+        let at = SEC + i * 500 * MS;
         let (_, ip) = t.rng.pick(&SITES);
         let from = lan(20 + (i % 4) as u8).port(t.rng.port());
         client_half(t, at, from, outside(ip).port(443));
     }
-    chatter(t, 0, 5 * MIN);
+    chatter(t, 0, 3 * MIN);
 }
 
 /// What a switch floods to every port: ARP questions, announcements, searches, router multicasts.
@@ -126,7 +127,7 @@ fn chatter(t: &mut Trace, from: i64, to: i64) {
             2 => t.udp(at, lan(20).port(50_900), group("239.255.255.250").port(1900), SSDP_SEARCH),
             _ => t.ethernet(at, lan(2).mac, BROADCAST, 0x88e1, &[0; 46], 0),
         }
-        at += t.rng.range(500 * MS, 9 * SEC);
+        at += t.rng.range(20 * MS, 180 * MS);
     }
 }
 
@@ -138,9 +139,9 @@ fn short_silence(t: &mut Trace) {
 
 fn quiet_night(t: &mut Trace) {
     background(t, 0, MIN, 8);
-    chatter(t, MIN, 40 * MIN);
+    chatter(t, MIN, 8 * MIN);
     let mut at = 90 * SEC;
-    while at < 40 * MIN {
+    while at < 8 * MIN {
         let (name, ip) = t.rng.pick(&SITES);
         let found = t.lookup(at, lan(21), gateway(), name, ip);
         t.https(found + MS, lan(21), outside(ip), name, 200, 900);
@@ -153,5 +154,5 @@ fn quiet_night(t: &mut Trace) {
 
 fn broadcasts_only(t: &mut Trace) {
     background(t, 0, MIN, 12);
-    chatter(t, MIN, 11 * MIN);
+    chatter(t, MIN, 5 * MIN);
 }
