@@ -43,8 +43,8 @@ settings! {
     }
 }
 
-/// Connectivity checks, update and push services of the large systems.
-const ALLOW: [&str; 18] = [
+/// Connectivity checks, update and push services of the large systems, and clouds that household devices poll.
+const ALLOW: [&str; 30] = [
     "apple.com",
     "captive.apple.com",
     "connectivity-check.ubuntu.com",
@@ -61,6 +61,18 @@ const ALLOW: [&str; 18] = [
     "play.googleapis.com",
     "push.services.mozilla.com",
     "ubuntu.com",
+    "aqara.cn",
+    "dyson.com",
+    "ecobee.com",
+    "homeconnect.com",
+    "meethue.com",
+    "nest.com",
+    "netatmo.net",
+    "philips.com",
+    "sonos.com",
+    "tplinkcloud.com",
+    "tuya.com",
+    "xbcs.net",
     "windows.com",
     "windowsupdate.com",
 ];
@@ -132,7 +144,10 @@ impl Detector for Beaconing {
 impl Beaconing {
     /// The key of a flow that is watched.
     fn key(&self, cx: &Context<'_>, flow: &Flow) -> Option<(Ip, u64, u16)> {
-        let watched = cx.inside.contains(flow.client)
+        // A client that is not inside either is one of ours behind settings that do not know it: nobody else's traffic to
+        // the outside passes by here.
+        let ours = cx.inside.contains(flow.client) || !cx.inside.contains(flow.server);
+        let watched = ours
             && (self.settings.inside || !cx.inside.contains(flow.server))
             && flow.server.is_unicast()
             && !REGULAR_PORTS.contains(&flow.server_port)

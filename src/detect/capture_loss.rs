@@ -4,7 +4,8 @@
 //! was acknowledged without ever being seen, which shows that frames were lost before they got here (a mirror port that
 //! is full). The second means nothing when most connections are seen in one direction only: then `blind` says so.
 //!
-//! Told once, and again only after a minute without loss. Known false alarms: a capture file that was filtered.
+//! Told once, and again only after a minute without loss. In a capture file it is low: there is nothing left to mend. Known
+//! false alarms: a file that was filtered.
 
 use super::settings::settings;
 use super::{Context, Detector, Kind, Texts, evidence};
@@ -93,12 +94,12 @@ impl Detector for CaptureLoss {
             return;
         }
         let minute = std::mem::take(&mut self.minute);
-        self.judge(&minute, out);
+        self.judge(&minute, second.live, out);
     }
 }
 
 impl CaptureLoss {
-    fn judge(&mut self, minute: &Minute, out: &mut Findings) {
+    fn judge(&mut self, minute: &Minute, live: bool, out: &mut Findings) {
         let s = &self.settings;
         let percent = |part: u64, of: u64| part as f64 * 100.0 / of.max(1) as f64;
         let dropped = percent(minute.dropped, minute.frames + minute.dropped);
@@ -126,7 +127,8 @@ impl CaptureLoss {
             "dropped_threshold_percent" => s.dropped_percent, "ack_gaps" => minute.gaps,
             "gap_percent" => round(gaps), "gap_threshold_percent" => s.gap_percent, "window_s" => 60,
         };
-        out.push(Self::KIND.finding(Severity::Medium, &[self.incident], summary, evidence));
+        let severity = if live { Severity::Medium } else { Severity::Low };
+        out.push(Self::KIND.finding(severity, &[self.incident], summary, evidence));
     }
 }
 

@@ -105,15 +105,13 @@ impl Detector for FeedMatch {
             }
             Observation::Dns(seen) if !seen.message.response => {
                 let name = seen.message.question.as_ref().map(|q| q.name);
-                name.and_then(|n| {
-                    by_name(cx, &feeds, seen.client, n.as_str(), "DNS query", Severity::High, None)
-                })
+                name.and_then(|n| by_name(&feeds, seen.client, n.as_str(), "DNS query", Severity::High, None))
             }
             Observation::TlsClient(flow, hello) => hello.server_name.as_deref().and_then(|name| {
-                by_name(cx, &feeds, flow.client, name, "TLS server name", Severity::Critical, Some(flow))
+                by_name(&feeds, flow.client, name, "TLS server name", Severity::Critical, Some(flow))
             }),
             Observation::HttpRequest(flow, request) => request.host.as_deref().and_then(|name| {
-                by_name(cx, &feeds, flow.client, name, "HTTP host", Severity::Critical, Some(flow))
+                by_name(&feeds, flow.client, name, "HTTP host", Severity::Critical, Some(flow))
             }),
             _ => None,
         };
@@ -193,16 +191,17 @@ fn theirs(found: &Match<'_>) -> Subject {
 
 fn by_address<'a>(cx: &Context<'_>, feeds: &'a Feeds, flow: &'a Flow, answered: bool) -> Option<Match<'a>> {
     let side = |ours: Ip, theirs: Ip, severity| {
-        let outside = !cx.inside.contains(theirs) && cx.inside.contains(ours);
-        let list = if outside { feeds.address(theirs)? } else { return None };
+        let list = if cx.inside.contains(theirs) { return None } else { feeds.address(theirs)? };
         Some(Match { ours, severity, list, indicator: theirs.to_string(), how: "address", flow: Some(flow) })
     };
     let theirs = if answered { Severity::Medium } else { Severity::Low };
-    side(flow.client, flow.server, Severity::Critical).or_else(|| side(flow.server, flow.client, theirs))
+    // A server that is not inside is contacted, whoever the client is: with settings that do not know our own public
+    // addresses both are outside.
+    let contacted = side(flow.client, flow.server, Severity::Critical);
+    contacted.or_else(|| side(flow.server, flow.client, theirs))
 }
 
 fn by_name<'a>(
-    cx: &Context<'_>,
     feeds: &'a Feeds,
     client: Ip,
     name: &str,
@@ -210,7 +209,7 @@ fn by_name<'a>(
     severity: Severity,
     flow: Option<&'a Flow>,
 ) -> Option<Match<'a>> {
-    if !cx.inside.contains(client) {
+    if !client.is_unicast() {
         return None;
     }
     let (list, indicator) = feeds.domain(name)?;
