@@ -191,7 +191,7 @@ on("link", (link) => {
   }
 });
 let version = null;
-on("snapshot", ({ monitor }) => {
+on("beat", ({ monitor }) => {
   // An updated monitor brings an updated page.
   version ??= monitor.version;
   if (version !== monitor.version) location.reload();

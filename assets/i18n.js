@@ -115,7 +115,7 @@ const WORDS = {
   "notices.other": ["{n} small notices", "{n} kleine opmerkingen"],
 
   // traffic
-  "traffic": ["Traffic now", "Verkeer nu"],
+  "traffic": ["Traffic", "Verkeer"],
   "traffic.chart": ["Traffic over time, in bits per second", "Verkeer in de tijd, in bits per seconde"],
   "traffic.in": ["down", "in"],
   "traffic.out": ["up", "uit"],

@@ -12,6 +12,7 @@ import { now, state } from "./state.js";
 const SERIES = [{ key: "in", color: "--down" }, { key: "out", color: "--up" }, { key: "internal", color: "--inner" }];
 const SPAN = { live: 300, "1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
 const CALM_MS = 10_000;
+const MOST_POINTS = 360;
 
 export function trafficCard() {
   let range = "live";
@@ -25,7 +26,7 @@ export function trafficCard() {
   const chart = new Chart({ series: SERIES, label: t("traffic.chart"), onread: read, say: (p) => `${time(p)}: ${legend.words(p)}` });
   const buttons = Object.keys(SPAN).map((id) => h("button", { type: "button", "aria-pressed": String(id === range), onclick: () => choose(id) }, t(`range.${id}`)));
   const element = h("section", { class: "card traffic live" },
-    cardHead(t("traffic"), null, null, h("div", { class: "segments", role: "group", "aria-label": t("range") }, buttons)),
+    cardHead(t("traffic"), null, null, legend.moment, h("div", { class: "segments", role: "group", "aria-label": t("range") }, buttons)),
     legend.element, h("div", { class: "plot" }, chart.element, message), table);
   const timer = setInterval(() => range !== "live" && !document.hidden && load(), 60_000);
   return { element, update, end };
@@ -112,7 +113,20 @@ function toBits(answer) {
     time: Date.parse(p.time), in: per(p.bytes_in), out: per(p.bytes_out), internal: per(p.bytes_internal),
     packets: ((p.packets_in + p.packets_out + p.packets_internal) * 1000) / step, dropped: (p.dropped * 1000) / step,
   }));
-  return { points, step };
+  return thinned(points, step);
+}
+
+// More points than there is room to see are averaged: 24 hours by the minute would be a comb.
+function thinned(points, step) {
+  const size = Math.ceil(points.length / MOST_POINTS);
+  if (size < 2) return { points, step };
+  const thin = [];
+  for (let i = 0; i < points.length; i += size) {
+    const group = points.slice(i, i + size);
+    const mean = (key) => group.reduce((sum, p) => sum + p[key], 0) / group.length;
+    thin.push({ time: group[0].time, ...Object.fromEntries(["in", "out", "internal", "packets", "dropped"].map((key) => [key, mean(key)])) });
+  }
+  return { points: thin, step: step * size };
 }
 
 // `down 42.1 Mbit/s`, `up …`, `internal …`, `packets/s`, `dropped/s`, and the moment they belong to.
@@ -133,7 +147,7 @@ function makeLegend() {
     }
   };
   const words = (p) => [...SERIES.map((s) => `${t(`traffic.${s.key}`)} ${rate(p[s.key] / 8)}`), `${count(p.packets)} ${t("traffic.packets")}`].join(", ");
-  return { element: h("div", { class: "legend" }, figures.map((f) => f.el), moment), show, words };
+  return { element: h("div", { class: "legend" }, figures.map((f) => f.el)), moment, show, words };
 }
 
 // Ten rows are enough to hear; the chart's own arrow keys reach every point.
