@@ -133,9 +133,10 @@ function openStream(mine) {
   const source = new EventSource("/api/events");
   let opened = false;
   stream = source;
-  const listen = (type, f) => source.addEventListener(type, (event) => {
-    if (mine === generation && running) f(JSON.parse(event.data));
-  });
+  const listen = (type, f) =>
+    source.addEventListener(type, (event) => {
+      if (mine === generation && running) f(JSON.parse(event.data));
+    });
   source.onopen = () => {
     opened = true;
     heard = performance.now();
@@ -164,19 +165,22 @@ async function pollFor(mine, until) {
   closeStream();
   tries = 0;
   setLink("polling");
-  later(async () => {
-    if (Date.now() > until) return connect();
-    try {
-      const answer = await get("/api/dashboard");
-      if (mine === generation && running) {
-        changesIn(answer.alerts?.recent ?? []);
-        accept(answer);
-        pollFor(mine, until);
+  later(
+    async () => {
+      if (Date.now() > until) return connect();
+      try {
+        const answer = await get("/api/dashboard");
+        if (mine === generation && running) {
+          changesIn(answer.alerts?.recent ?? []);
+          accept(answer);
+          pollFor(mine, until);
+        }
+      } catch (error) {
+        if (mine === generation && running && error.status !== 401) connect();
       }
-    } catch (error) {
-      if (mine === generation && running && error.status !== 401) connect();
-    }
-  }, document.hidden ? 10 * POLL_MS : POLL_MS);
+    },
+    document.hidden ? 10 * POLL_MS : POLL_MS,
+  );
 }
 
 // While polling, what is new or grown among the newest alerts stands for the events that do not come.
@@ -284,7 +288,9 @@ async function reconcile() {
     state.open.clear();
     for (const alert of answers.flatMap((a) => a.alerts)) keepAlert(alert);
     emit("snapshot", state.snapshot);
-  } catch { /* the next snapshot asks again */ }
+  } catch {
+    /* the next snapshot asks again */
+  }
 }
 
 document.addEventListener("visibilitychange", () => {
