@@ -37,6 +37,7 @@ export function alertsView(view) {
   if (selected) open(selected);
   view.on("alert", ({ alert, raised }) => arrived(alert, raised));
   view.on("resumed", () => load());
+  view.cleanup(() => document.documentElement.toggleAttribute("data-detail", false));
   loadKinds().then(() => rows.forEach((r) => r._set(r._alert)));
   return element;
 
@@ -118,12 +119,13 @@ export function alertsView(view) {
 
   function leave(row, alert) {
     const next = row.nextElementSibling ?? row.previousElementSibling;
-    const focused = row.contains(document.activeElement) || document.activeElement === document.body;
+    const ours = row.contains(document.activeElement) || document.querySelector("dialog[open]");
     rows.delete(alert.id);
     row.remove();
     total -= 1;
     show();
-    if (focused) next?.querySelector("[data-focus]").focus();
+    // The dialog that caused it gives the focus back to a row that is gone: the next one takes it.
+    if (ours) setTimeout(() => next?.querySelector("[data-focus]").focus(), 30);
   }
 
   async function open(id) {

@@ -13,7 +13,7 @@
 //! The first three hops are plain calls on one stack: no channel, no lock, no allocation per frame. Live capture,
 //! `replay` and every test drive the same engine; only the source of frames and of time differs.
 //!
-//! # Levels: a module imports only from lower ones
+//! # Levels: a module imports only from its own level and lower ones
 //! | module | level | its one job |
 //! |---|---|---|
 //! | [`time`] | 0 | engine time, wall time, the one clock read |
@@ -25,12 +25,19 @@
 //! | [`event`] | 2 | what leaves the engine, in the shapes of the JSON |
 //! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
 //! | [`observe`] | 4 | what a frame meant |
+//! | [`feeds`] | 4 | lists of known bad addresses and names |
 //! | [`detect`] | 5 | one file per kind of alert |
 //! | [`command`] | 5 | what HTTP may ask of the loop |
 //! | [`store`] | 5 | the redb file |
 //! | [`bus`] | 5 | bounded fan-out of encoded events |
 //! | [`engine`] | 6 | frames in, events out |
-//! | [`http`] | 7 | the dashboard: hyper as the wire, tide as the router |
+//! | [`config`] | 7 | settings: file, environment, command line, checked |
+//! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
+//! | [`logs`] | 8 | log lines to the journal and to a bounded file |
+//! | [`machine`] | 8 | processor, memory, temperature, disk |
+//! | [`service`] | 8 | systemd readiness and watchdog, the claim code |
+//! | [`run`] | 9 | owns everything, drives it |
+//! | [`cli`] | 10 | the commands |
 //!
 //! The core (`time` to `engine`, without the live half of `capture` and the store) is sans-IO: no async, socket,
 //! file, thread, lock, channel or clock; time is an argument.
@@ -42,16 +49,31 @@ pub mod alert;
 #[cfg(feature = "http")]
 pub mod bus;
 pub mod capture;
+#[cfg(all(feature = "live", feature = "store", feature = "http"))]
+pub mod cli;
 pub mod command;
+pub mod config;
 pub mod counters;
 pub mod detect;
 pub mod engine;
 pub mod event;
+pub mod feeds;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "live")]
+pub mod logs;
+#[cfg(feature = "live")]
+pub mod machine;
 pub mod observe;
+#[cfg(all(feature = "live", feature = "store", feature = "http"))]
+pub mod run;
+#[cfg(feature = "live")]
+pub mod service;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod table;
 pub mod time;
 pub mod wire;
+
+/// Version of netmonitor.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,6 +1,8 @@
 //! What holds for every frame: decoding ends without a panic whatever the bytes, and on frames that are valid it
 //! agrees with an independent decoder (etherparse) about addresses, ports, protocol and payload.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use netmonitor::addr::Ip;
 use netmonitor::wire::{self, Body, LinkType, Packet, Transport};
@@ -204,6 +206,24 @@ proptest! {
             prop_assert!(whole.payload.starts_with(&part.payload));
             prop_assert_eq!(Essence { payload: Vec::new(), ..part }, Essence { payload: Vec::new(), ..whole });
         }
+    }
+
+    #[test]
+    fn errors_that_quote_a_cut_packet_never_panic(
+        (frame, _) in valid_frame(),
+        protocol in prop_oneof![Just(0u8), Just(43), Just(44), Just(51), Just(60), any::<u8>()],
+        header in prop_oneof![Just((1u8, 1u8)), Just((58, 1)), Just((58, 137)), Just((1, 5)), Just((1, 3))],
+        keep in 0usize..120,
+    ) {
+        // The frame without its link header is the quote; its protocol is made to announce an extension header.
+        let mut quote = frame[14..].to_vec();
+        let at = if quote[0] >> 4 == 6 { 6 } else { 9 };
+        quote[at] = protocol;
+        quote.truncate(keep);
+        let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, header.0, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        bytes.extend([header.1, 4, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(quote);
+        walk(&bytes, LinkType::RawIp);
     }
 
     #[test]

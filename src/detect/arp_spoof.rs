@@ -4,7 +4,7 @@
 //! that claims it while the owner is alive. Per station: unicast ARP replies that nobody asked for. It fires when
 //! - a rival sends an unasked unicast reply for an address whose owner is alive,
 //! - a rival announces an address again and again while its owner goes on using it,
-//! - a station claims one address by an unasked reply and another one as well,
+//! - a station claims one address by unasked replies (one is enough for a gateway's) and another one as well,
 //! - unasked unicast replies come at a rate, or
 //! - IPv6: a rival overrides an address twice while its owner goes on using it.
 //!
@@ -44,6 +44,9 @@ const MINUTE: u32 = 60;
 const TOGETHER: u32 = 300;
 /// How long a question may wait for its answer, seconds.
 const ANSWER_SECONDS: u32 = 5;
+
+/// For so many seconds after the start an unasked reply proves nothing by itself: the question may lie before it.
+const QUESTION_BEFORE: u64 = 3;
 
 /// How an address was claimed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,9 +163,11 @@ impl ArpSpoof {
         } else {
             Claim::Unasked
         };
-        self.claimed_by(arp.sender_mac, arp.sender_ip, claim, now);
+        // Right after the start a question may have gone by before.
+        let noted = if cx.lookup.learning_for() < QUESTION_BEFORE { Claim::Used } else { claim };
+        self.claimed_by(arp.sender_mac, arp.sender_ip, noted, now);
         let stolen = self.contest(cx, arp.sender_ip, arp.sender_mac, claim, false);
-        let found = stolen.or_else(|| self.pattern(arp.sender_mac, now));
+        let found = stolen.or_else(|| self.pattern(cx, arp.sender_mac));
         if let Some((mac, ip, why)) = found {
             self.raise(cx, mac, ip, why, Some(arp.target_ip).filter(|t| *t != ip && t.is_unicast()), out);
         }
@@ -230,13 +235,15 @@ impl ArpSpoof {
     }
 
     /// What the station's own claims show, whoever owns the addresses.
-    fn pattern(&mut self, mac: MacAddr, now: Tick) -> Option<(MacAddr, Ip, &'static str)> {
-        let unasked = self.settings.unasked;
+    fn pattern(&mut self, cx: &Context<'_>, mac: MacAddr) -> Option<(MacAddr, Ip, &'static str)> {
+        let (now, unasked) = (cx.tick(), self.settings.unasked);
         let station = self.stations.get_mut(&mac)?;
         let recent =
             || station.claimed.iter().filter(|c| !c.ip.is_unspecified() && now.within(c.last, TOGETHER));
         let stolen = recent().filter(|c| c.unasked).max_by_key(|c| std::cmp::Reverse(now.since(c.last)))?;
-        if recent().count() > 1 {
+        // Once, for an address that is no gateway's: a device that is set up says its other address that way.
+        let serious = station.unasked.within(now, TOGETHER).0 > 1 || cx.lookup.is_gateway(stolen.ip);
+        if recent().count() > 1 && serious {
             return Some((mac, stolen.ip, "claims another address besides one that nobody asked about"));
         }
         let often = station.unasked.within(now, MINUTE).0 >= unasked;
@@ -362,6 +369,7 @@ mod tests {
     #[test]
     fn a_thief_who_came_first_is_found_by_what_he_claims() {
         let mut b = Bench::<ArpSpoof>::new();
+        b.known.gateways.push(ip(GATEWAY));
         reply(&mut b, mac(66), GATEWAY, VICTIM, mac(20));
         assert!(b.found.is_empty(), "one unasked reply may follow a question before the capture");
         b.wait(10.0);
@@ -420,6 +428,15 @@ mod tests {
             ask(&mut b, mac(8), VICTIM, GATEWAY);
             b.wait(3.0);
         }
+        assert!(b.found.is_empty());
+    }
+
+    #[test]
+    fn a_device_that_tells_of_its_other_address_once_is_no_thief() {
+        let mut b = Bench::<ArpSpoof>::new();
+        ask(&mut b, mac(7), VICTIM, GATEWAY);
+        reply(&mut b, mac(7), "10.22.22.1", GATEWAY, mac(1));
+        ask(&mut b, mac(7), VICTIM, GATEWAY);
         assert!(b.found.is_empty());
     }
 

@@ -4,7 +4,7 @@ use super::{Context, Detector, Lookup, Settings};
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::alert::{Finding, Findings};
 use crate::observe::Observation;
-use crate::table::flows::{Flow, State, proto};
+use crate::table::flows::{Flow, proto};
 use crate::time::{SECOND, Timestamp};
 use std::collections::HashMap;
 
@@ -98,24 +98,6 @@ pub fn udp(client: &str, client_port: u16, server: &str, port: u16) -> Flow {
 }
 
 pub fn flow(client: Ip, client_port: u16, server: Ip, server_port: u16, protocol: u8) -> Flow {
-    Flow {
-        client,
-        server,
-        client_port,
-        server_port,
-        protocol,
-        vlan: 0,
-        state: State::Opened,
-        app: crate::table::flows::App::Unknown,
-        opened_at: Timestamp::default(),
-        last_at: Timestamp::default(),
-        bytes_up: 60,
-        bytes_down: 0,
-        packets_up: 1,
-        packets_down: 0,
-        payload_up: 0,
-        payload_down: 0,
-        ttl: 64,
-        first_flags: 2,
-    }
+    let open = Flow::open(Timestamp::default(), (client, client_port), (server, server_port), protocol, 0);
+    Flow { bytes_up: 60, packets_up: 1, ttl: 64, first_flags: 2, ..open }
 }

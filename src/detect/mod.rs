@@ -2,9 +2,11 @@
 
 use crate::addr::{Inside, Ip};
 use crate::alert::{Evidence, Finding, Findings, Severity, Subject};
+use crate::feeds::Feeds;
 use crate::observe::Observation;
 use crate::time::Timestamp;
 use settings::{Problem, Section};
+use std::sync::Arc;
 use window::{Tick, mix};
 
 #[cfg(test)]
@@ -70,6 +72,21 @@ detectors! {
     new_device::NewDevice,
     arp_spoof::ArpSpoof,
     rogue_dhcp::RogueDhcp,
+    beaconing::Beaconing,
+    dns_tunnel::DnsTunnel,
+    brute_force::BruteForce,
+    feed_match::FeedMatch,
+    capture_loss::CaptureLoss,
+    blind::Blind,
+}
+
+impl Detectors {
+    /// Swaps in new lists of known-bad addresses and domains.
+    pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
+        if let Some(detector) = &mut self.feed_match {
+            detector.set_feeds(feeds);
+        }
+    }
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {

@@ -40,6 +40,8 @@ settings! {
 struct Pair {
     ports: Distinct<32>,
     slow: Coarse,
+    /// Source port of the last probe by a bare ACK.
+    ack_port: u16,
 }
 
 /// What a scanning source did in all: one incident.
@@ -113,6 +115,14 @@ impl Detector for PortScan {
             return;
         }
         let (pair, _) = self.pairs.entry((source, target), Pair::default);
+        if let Observation::Stray(stray) = observation
+            && stray.flags & flag::ACK != 0
+        {
+            let before = std::mem::replace(&mut pair.ack_port, stray.source_port);
+            if before != 0 && before != stray.source_port {
+                return;
+            }
+        }
         let (held, new) = pair.ports.seen(u32::from(port), now);
         if !new && *held >= weight && weight == PENDING {
             return;
@@ -214,7 +224,7 @@ fn weight_of(stray: &Stray) -> Option<u8> {
         return Some(SILENT);
     }
     // A bare ACK or FIN+ACK can be the rest of a connection that was forgotten; then it comes from a service as often
-    // as it goes to one. Only the way a client would send it counts.
+    // as it goes to one. Only the way a client would send it counts, and only from one port, as scanners do.
     (stray.source_port >= 1024 && stray.target_port < stray.source_port).then_some(PENDING)
 }
 
@@ -324,6 +334,10 @@ mod tests {
             let (source, target) = (ip("203.0.113.80"), ip("10.0.0.7"));
             let rest = Stray { source, target, source_port: 443, target_port: 50_000 + i, flags: flag::ACK };
             b.see(&Observation::Stray(rest));
+            // Many forgotten connections between two hosts: each has its own port at either end.
+            let many =
+                Stray { source_port: 50_000 + i, target_port: 3_000 + i, source, target, flags: flag::ACK };
+            b.see(&Observation::Stray(many));
             b.wait(0.1);
         }
         assert!(b.found.is_empty(), "{:?}", b.found);

@@ -1,7 +1,7 @@
 //! `syn_flood`: one target gets more connection openings than anyone completes.
 //!
-//! Evidence: new half-open connections per second to one address, for several seconds in a row, of which few are
-//! completed or refused. Who opened them decides the source: one host, or nobody in particular when they are many
+//! Evidence: new half-open connections per second to one address, for several seconds in a row or very many at once, of
+//! which few are completed or refused. Who opened them decides the source: one host, or nobody in particular when they are many
 //! (such addresses are made up). One host that opens many different ports is scanning and belongs to `port_scan`.
 //!
 //! Known false alarms: a load test against a server that cannot keep up; a mirror port that shows one direction only
@@ -24,6 +24,9 @@ settings! {
         per_second: u32 = 200, 20..=100_000;
         /// For how many seconds in a row, 2 to 9: shorter bursts hurt nobody.
         seconds: u32 = 5, 2..=9;
+        /// Half-open connections within ten seconds that are a flood without waiting for `seconds`. 500 to 1000000; a flood
+        /// of tens of thousands a second may be over before that.
+        burst: u32 = 3000, 500..=1_000_000;
         /// Completed or refused connections in percent above which it is load and no flood. 1 to 90.
         completed_percent: u32 = 25, 1..=90;
     }
@@ -98,10 +101,12 @@ impl SynFlood {
         target.last_source = flow.client;
         *target.sources.seen(ip_part(flow.client) as u32, now).0 = 1;
         *target.ports.seen(u32::from(flow.server_port), now).0 = 1;
-        if target.opened.sustained(cx.now, s.per_second) < s.seconds || !target.pace.due(now) {
+        let (opened, done) = (target.opened.total(cx.now), target.done.total(cx.now));
+        let burst = opened.saturating_sub(done) >= u64::from(s.burst);
+        let lasting = target.opened.sustained(cx.now, s.per_second) >= s.seconds;
+        if !(burst || lasting) || !target.pace.due(now) {
             return;
         }
-        let (opened, done) = (target.opened.total(cx.now), target.done.total(cx.now));
         let sources = target.sources.within(now, 10).0;
         let scan = sources == 1 && target.ports.within(now, 10).0 >= 8;
         if scan || done * 100 >= opened * u64::from(s.completed_percent) {
@@ -158,9 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn a_violent_flood_is_found_before_its_second_is_over() {
+        let mut b = Bench::<SynFlood>::new();
+        flood(&mut b, 1, 10_000, |i| (Ip::v4((0x0b00_0000 + i * 7919).to_be_bytes()), 80));
+        assert_eq!(b.alerts(), 1);
+    }
+
+    #[test]
     fn a_short_burst_and_a_slower_stream_are_none() {
         let mut b = Bench::<SynFlood>::new();
-        flood(&mut b, 3, 2000, |_| (ip("10.0.0.66"), 80));
+        flood(&mut b, 3, 900, |_| (ip("10.0.0.66"), 80));
         b.wait(30.0);
         flood(&mut b, 30, 150, |_| (ip("10.0.0.66"), 80));
         assert!(b.found.is_empty());

@@ -141,6 +141,45 @@ impl Coarse {
     }
 }
 
+/// `C` counters over a window, in two halves that take turns: what they hold is between half a window and a whole one
+/// old.
+#[derive(Clone, Copy, Debug)]
+pub struct Halves<const C: usize> {
+    began: Tick,
+    halves: [[u32; C]; 2],
+}
+
+impl<const C: usize> Default for Halves<C> {
+    fn default() -> Self {
+        Halves { began: Tick(0), halves: [[0; C]; 2] }
+    }
+}
+
+impl<const C: usize> Halves<C> {
+    /// Adds to each counter.
+    pub fn add(&mut self, now: Tick, window_seconds: u32, add: [u32; C]) {
+        self.slide(now, window_seconds);
+        for (held, more) in self.halves[0].iter_mut().zip(add) {
+            *held = held.saturating_add(more);
+        }
+    }
+
+    /// Each counter over the window.
+    pub fn totals(&mut self, now: Tick, window_seconds: u32) -> [u32; C] {
+        self.slide(now, window_seconds);
+        std::array::from_fn(|i| self.halves[0][i].saturating_add(self.halves[1][i]))
+    }
+
+    fn slide(&mut self, now: Tick, window_seconds: u32) {
+        let gone = now.since(self.began) / (window_seconds.max(2) * 5);
+        if gone > 0 {
+            self.halves[1] = if gone == 1 { self.halves[0] } else { [0; C] };
+            self.halves[0] = [0; C];
+            self.began = now;
+        }
+    }
+}
+
 /// Events per second over the last `S` seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate<const S: usize> {
@@ -214,6 +253,13 @@ impl Regular {
     /// Whether none is held.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How many intervals lie within `percent` of `median`.
+    pub fn near(&self, median: u32, percent: u32) -> u32 {
+        let wide = u64::from(median) * u64::from(percent);
+        let held = &self.values[..usize::from(self.len)];
+        held.iter().filter(|v| u64::from(v.abs_diff(median)) * 100 <= wide).count() as u32
     }
 
     /// Median, and median absolute deviation; zeros when empty.
@@ -303,6 +349,15 @@ mod tests {
         }
         let share = |r: &Regular| f64::from(r.median_and_spread().1) / f64::from(r.median_and_spread().0);
         assert!(share(&even) < 0.05 && share(&odd) > 0.3, "{} {}", share(&even), share(&odd));
+    }
+
+    #[test]
+    fn counters_in_halves_last_at_least_half_a_window() {
+        let mut h = Halves::<2>::default();
+        h.add(at(100), 60, [3, 5]);
+        assert_eq!(h.totals(at(399), 60), [3, 5]);
+        assert_eq!(h.totals(at(400), 60), [3, 5]);
+        assert_eq!(h.totals(at(701), 60), [0, 0]);
     }
 
     proptest! {

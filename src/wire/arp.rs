@@ -29,7 +29,8 @@ impl Arp {
 /// Reads an ARP message.
 pub fn parse(bytes: &[u8]) -> Result<Arp, Reject> {
     let b: &[u8; 28] = bytes.first_chunk().ok_or(Reject::ArpMalformed)?;
-    if b[..6] != [0, 1, 8, 0, 6, 4] {
+    // Hardware type 6 is IEEE 802, which some systems write behind LLC/SNAP (RFC 1042).
+    if !matches!(b[..6], [0, 1 | 6, 8, 0, 6, 4]) {
         return Err(Reject::ArpMalformed);
     }
     let mac = |at: usize| MacAddr([b[at], b[at + 1], b[at + 2], b[at + 3], b[at + 4], b[at + 5]]);

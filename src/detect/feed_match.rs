@@ -1,0 +1,296 @@
+//! `feed_match`: an address or domain on a loaded list shows up in the traffic.
+//!
+//! Evidence: addresses of either side of a flow as it opens, names asked for by DNS, named in TLS and QUIC hellos, and named
+//! as HTTP hosts; a list entry also holds for the domains below it. Direction decides: an inside host that contacts a
+//! listed one is critical (high while it has only asked for the name), a listed one that contacts us is low, medium
+//! once it was answered. Lists are read elsewhere ([`crate::feeds`]) and swapped in as a whole.
+//!
+//! Known false alarms: shared hosting and CDN addresses on address lists; a list that blocks advertising rather than
+//! malware; a resolver that asks on behalf of others (the router is told besides the device).
+
+use super::settings::settings;
+use super::window::Pace;
+use super::{Context, Detector, Kind, Texts, between, evidence, ip_part, text_part};
+use crate::addr::Ip;
+use crate::alert::{Findings, Severity, Subject};
+use crate::feeds::Feeds;
+use crate::observe::{Observation, interest};
+use crate::table::bounded::Bounded;
+use crate::table::flows::{Flow, State};
+use std::sync::Arc;
+
+settings! {
+    /// Settings of `feed_match`.
+    FeedMatchSettings {
+        /// Also tell when a listed address contacts us without being answered: the noise of the internet, where a port
+        /// is open to it.
+        unanswered: bool = true;
+        /// Domains (with all below them) and addresses that are on a list by mistake.
+        allow: Vec<String> = Vec::new();
+    }
+}
+
+/// See the module.
+pub struct FeedMatch {
+    settings: FeedMatchSettings,
+    feeds: Arc<Feeds>,
+    told: Bounded<(Ip, u64), Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    pace: Pace,
+    severity: Option<Severity>,
+    times: u32,
+}
+
+/// One match.
+struct Match<'a> {
+    ours: Ip,
+    severity: Severity,
+    list: &'a str,
+    indicator: String,
+    how: &'static str,
+    flow: Option<&'a Flow>,
+}
+
+impl Detector for FeedMatch {
+    const KIND: Kind = Kind {
+        id: "feed_match",
+        severity: Severity::Critical,
+        mitre: &["T1071", "T1568"],
+        en: Texts {
+            title: "Contact with a known bad address",
+            what: "A device has to do with an address or a name that is on a list of malware, fraud or attack sources.",
+            why: "The address or name in the traffic is on one of the lists that you loaded.",
+            harmless: "Addresses change hands and many sites can share one; a list may also be about advertising. A listed scanner that merely knocks at your door is everyday noise.",
+            todo: "If one of your devices made contact, find out which program did it, disconnect the device and check it for malware. If the contact came from outside, make sure that nothing answered.",
+            silence: "Add the domain or address to allow under [detect.feed_match], or mute feed_match with exactly this device and this address.",
+        },
+        nl: Texts {
+            title: "Contact met een bekend kwaadaardig adres",
+            what: "Een apparaat heeft te maken met een adres of naam op een lijst van malware, oplichting of aanvallers.",
+            why: "Het adres of de naam in het verkeer staat op een van de lijsten die u hebt geladen.",
+            harmless: "Adressen wisselen van eigenaar en veel sites kunnen er één delen; een lijst kan ook over reclame gaan. Een bekende scanner die alleen aanklopt, is alledaagse ruis.",
+            todo: "Zocht een van uw apparaten contact, zoek dan uit welk programma dat deed, koppel het apparaat los en controleer het op malware. Kwam het contact van buiten, ga dan na dat niets heeft geantwoord.",
+            silence: "Zet het domein of adres bij allow onder [detect.feed_match], of demp feed_match met precies dit apparaat en dit adres.",
+        },
+    };
+    const INTEREST: u32 = interest::FLOW_OPENED
+        | interest::FLOW_ANSWERED
+        | interest::FLOW_ENDED
+        | interest::DNS
+        | interest::TLS
+        | interest::HTTP;
+    type Settings = FeedMatchSettings;
+
+    fn new(settings: &FeedMatchSettings, keys: usize) -> Self {
+        FeedMatch {
+            settings: settings.clone(),
+            feeds: Arc::new(Feeds::default()),
+            told: Bounded::new((keys / 8).max(16)),
+        }
+    }
+
+    fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
+        if self.feeds.is_empty() {
+            return;
+        }
+        let feeds = Arc::clone(&self.feeds);
+        let found = match observation {
+            Observation::FlowOpened(flow) => by_address(cx, &feeds, flow, false),
+            Observation::FlowAnswered(flow) => by_address(cx, &feeds, flow, true),
+            Observation::FlowEnded(flow) if flow.state == State::Midstream => {
+                by_address(cx, &feeds, flow, true)
+            }
+            Observation::Dns(seen) if !seen.message.response => {
+                let name = seen.message.question.as_ref().map(|q| q.name);
+                name.and_then(|n| by_name(&feeds, seen.client, n.as_str(), "DNS query", Severity::High, None))
+            }
+            Observation::TlsClient(flow, hello) => hello.server_name.as_deref().and_then(|name| {
+                by_name(&feeds, flow.client, name, "TLS server name", Severity::Critical, Some(flow))
+            }),
+            Observation::HttpRequest(flow, request) => request.host.as_deref().and_then(|name| {
+                by_name(&feeds, flow.client, name, "HTTP host", Severity::Critical, Some(flow))
+            }),
+            _ => None,
+        };
+        if let Some(found) = found {
+            self.tell(cx, &found, out);
+        }
+    }
+}
+
+impl FeedMatch {
+    /// Swaps in new lists; what was told before stays told.
+    pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
+        self.feeds = feeds;
+    }
+
+    fn tell(&mut self, cx: &Context<'_>, found: &Match<'_>, out: &mut Findings) {
+        let allowed = |entry: &String| {
+            found
+                .indicator
+                .strip_suffix(entry.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let noise = found.severity == Severity::Low && !self.settings.unanswered;
+        if noise || self.settings.allow.iter().any(allowed) {
+            return;
+        }
+        let parts = [ip_part(found.ours), text_part(&found.indicator)];
+        let (told, _) = self.told.entry((found.ours, parts[1]), Told::default);
+        told.times = told.times.saturating_add(1);
+        let worse = told.severity.is_none_or(|s| found.severity > s);
+        if !told.pace.due(cx.tick()) && !worse {
+            return;
+        }
+        told.severity = told.severity.max(Some(found.severity));
+        let severity = told.severity.unwrap_or(found.severity);
+        let evidence = evidence! {
+            "indicator" => found.indicator, "list" => found.list, "seen_in" => found.how, "times" => told.times,
+            "threshold" => 1,
+        };
+        let ours = Subject::ip(found.ours);
+        let theirs = theirs(found);
+        let they_came = found.flow.is_some_and(|f| f.server == found.ours);
+        let (summary, source, target) = if they_came {
+            let port = found.flow.map_or(0, |f| f.server_port);
+            let answered = if severity > Severity::Low { ", and was answered" } else { "" };
+            let summary = format!(
+                "{} from list {} contacted {} port {port}{answered}",
+                found.indicator, found.list, found.ours
+            );
+            (summary, theirs, Subject { port: Some(port), ..ours })
+        } else {
+            let did = if found.how == "DNS query" { "looked up" } else { "contacted" };
+            (
+                format!("{} {did} {}, which is on list {}", found.ours, found.indicator, found.list),
+                ours,
+                theirs,
+            )
+        };
+        out.push(between(
+            Self::KIND.finding(severity, &parts, summary, evidence),
+            Some(source),
+            Some(target),
+        ));
+    }
+}
+
+/// The listed side.
+fn theirs(found: &Match<'_>) -> Subject {
+    let name = found.indicator.parse::<Ip>().is_err().then(|| found.indicator.clone());
+    let (ip, port) = match found.flow {
+        Some(flow) if flow.server == found.ours => (Some(flow.client), None),
+        Some(flow) => (Some(flow.server), Some(flow.server_port)),
+        None => (None, None),
+    };
+    Subject { ip, port, name, ..Subject::default() }
+}
+
+fn by_address<'a>(cx: &Context<'_>, feeds: &'a Feeds, flow: &'a Flow, answered: bool) -> Option<Match<'a>> {
+    let side = |ours: Ip, theirs: Ip, severity| {
+        let list = if cx.inside.contains(theirs) { return None } else { feeds.address(theirs)? };
+        Some(Match { ours, severity, list, indicator: theirs.to_string(), how: "address", flow: Some(flow) })
+    };
+    let theirs = if answered { Severity::Medium } else { Severity::Low };
+    // A server that is not inside is contacted, whoever the client is: with settings that do not know our own public
+    // addresses both are outside.
+    let contacted = side(flow.client, flow.server, Severity::Critical);
+    contacted.or_else(|| side(flow.server, flow.client, theirs))
+}
+
+fn by_name<'a>(
+    feeds: &'a Feeds,
+    client: Ip,
+    name: &str,
+    how: &'static str,
+    severity: Severity,
+    flow: Option<&'a Flow>,
+) -> Option<Match<'a>> {
+    if !client.is_unicast() {
+        return None;
+    }
+    let (list, indicator) = feeds.domain(name)?;
+    Some(Match { ours: client, severity, list, indicator: indicator.to_owned(), how, flow })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Inside;
+    use crate::detect::bench::{self, Bench, ip, tcp};
+    use crate::feeds::Builder;
+    use crate::wire::tls::ClientHello;
+
+    fn bench() -> Bench<FeedMatch> {
+        let mut b = Bench::<FeedMatch>::new();
+        let mut lists = Builder::new(1, &Inside::default());
+        lists.add("drop", "203.0.113.0/28\nevil.example\n10.0.0.5\n");
+        b.detector.set_feeds(Arc::new(lists.build()));
+        b
+    }
+
+    #[test]
+    fn contacting_a_listed_address_is_critical_and_one_alert() {
+        let mut b = bench();
+        for _ in 0..100 {
+            b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.6", 443)));
+            b.wait(0.1);
+        }
+        assert_eq!((b.alerts(), b.last().severity), (1, Severity::Critical));
+        assert!(b.found.len() <= 11);
+        assert_eq!(b.last().source, Some(Subject::ip(ip("10.0.0.7"))));
+    }
+
+    #[test]
+    fn a_listed_address_that_knocks_is_low_and_medium_when_answered() {
+        let mut b = bench();
+        let flow = tcp("203.0.113.6", "10.0.0.7", 22);
+        b.see(&Observation::FlowOpened(&flow));
+        assert_eq!(b.last().severity, Severity::Low);
+        b.see(&Observation::FlowAnswered(&flow));
+        assert_eq!((b.alerts(), b.last().severity), (1, Severity::Medium));
+        assert_eq!(b.last().source, Some(Subject::ip(ip("203.0.113.6"))));
+    }
+
+    #[test]
+    fn a_listed_domain_holds_for_names_below_it() {
+        let mut b = bench();
+        let hello = ClientHello { server_name: Some("www.evil.example".into()), ..ClientHello::default() };
+        b.see(&Observation::TlsClient(&tcp("10.0.0.7", "198.51.100.9", 443), &hello));
+        assert_eq!(b.last().severity, Severity::Critical);
+        assert_eq!(b.last().target.as_ref().and_then(|t| t.name.as_deref()), Some("evil.example"));
+        let hello = ClientHello { server_name: Some("notevil.example".into()), ..ClientHello::default() };
+        b.see(&Observation::TlsClient(&tcp("10.0.0.7", "198.51.100.9", 443), &hello));
+        assert_eq!(b.found.len(), 1);
+    }
+
+    #[test]
+    fn inside_traffic_allowed_entries_and_empty_lists_are_quiet() {
+        let mut b = bench();
+        b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "10.0.0.5", 443)));
+        b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.16", 443)));
+        assert!(b.found.is_empty());
+        let allow = vec!["203.0.113.6".to_owned()];
+        let feeds = Arc::clone(&b.detector.feeds);
+        let mut b = Bench::<FeedMatch>::with(&FeedMatchSettings { allow, ..Default::default() }, 64);
+        b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.7", 443)));
+        b.detector.set_feeds(feeds);
+        b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.6", 443)));
+        assert!(b.found.is_empty());
+        b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.7", 443)));
+        assert_eq!(b.alerts(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_random_hosts_stays_within_its_table() {
+        let mut b = bench();
+        for i in 0..20_000u32 {
+            let client = Ip::v4((0x0a00_0000 + i).to_be_bytes());
+            b.see(&Observation::FlowOpened(&bench::flow(client, 4000, ip("203.0.113.6"), 80, 6)));
+        }
+        assert!(b.detector.told.len() <= 512);
+    }
+}
