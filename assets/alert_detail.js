@@ -55,7 +55,7 @@ function evidence(alert, about) {
   const rows = entries.filter(([key]) => !isLimit(key) || (key === "threshold" && !first));
   if (!rows.length) return h("section", {}, h("h3", {}, t("evidence")), h("p", { class: "muted" }, t("evidence.none")));
   const limited = rows.some(([key]) => limitOf(key) !== undefined);
-  const cell = (key, value) => h("td", { class: typeof value === "number" ? "num" : "" }, value === undefined ? "" : shown(key, value));
+  const cell = (key, value) => h("td", { class: "num" }, value === undefined ? "" : shown(key, value));
   return h("section", {}, h("h3", {}, t("evidence")), h("div", { class: "scroll" }, h("table", { class: "data" },
     h("thead", {}, h("tr", {}, [t("evidence.what"), t("evidence.measured"), limited && t("evidence.limit")].filter(Boolean).map((c, i) => h("th", { scope: "col", class: i ? "num" : "" }, c)))),
     h("tbody", {}, rows.map(([key, value]) => h("tr", {}, h("th", { scope: "row" }, label(key)), cell(key, value), limited && cell(key, limitOf(key))))))));
@@ -68,7 +68,8 @@ const unitOf = (key) => key.match(/_([a-z]+)$/)?.[1];
 
 function label(key) {
   const bare = UNITS[unitOf(key)] && unitOf(key) !== "bytes" ? key.slice(0, key.lastIndexOf("_")) : key;
-  return word("evidence", bare);
+  const words = word("evidence", bare);
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function shown(key, value) {

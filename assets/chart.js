@@ -5,9 +5,7 @@ import { h } from "./dom.js";
 import { axisRate, clock, moment } from "./format.js";
 
 const LEFT = 4;
-const TOP = 10;
-const BOTTOM = 24;
-const TIME_STEPS = [15, 30, 60, 120, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800];
+const TIME_STEPS = [60, 120, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800];
 
 /** A round number at or above `value`: 1, 2, 2.5 or 5 times a power of ten. */
 export function niceStep(value) {
@@ -119,7 +117,7 @@ export class Chart {
     const of = (variable) => css.getPropertyValue(variable).trim();
     this.colors ??= {
       series: this.series.map((s) => of(s.color)), line: of("--line"), text: of("--muted"), ink: of("--ink"),
-      card: of("--card"), font: `${parseFloat(css.fontSize) * 0.8}px ${css.fontFamily}`,
+      card: of("--card"), family: css.fontFamily,
     };
     return this.colors;
   }
@@ -133,7 +131,10 @@ export class Chart {
     const g = this.canvas.getContext("2d");
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.clearRect(0, 0, width, height);
-    const plot = { left: LEFT, top: TOP, width: this.plotWidth(), height: height - TOP - BOTTOM };
+    // Everything scales with the text, for a phone as for a wall.
+    this.em = parseFloat(getComputedStyle(this.element).fontSize);
+    const top = 1.5 * this.em;
+    const plot = { left: LEFT, top, width: this.plotWidth(), height: height - top - 1.7 * this.em };
     const stacks = this.points.map((p) => this.stack(p));
     this.chooseScale(stacks);
     const x = (time) => plot.left + ((time - this.from) / (this.to - this.from)) * plot.width;
@@ -177,7 +178,7 @@ export class Chart {
         g.globalAlpha = 0.28;
         g.fill(area);
         g.globalAlpha = 1;
-        g.lineWidth = layer ? 1.25 : 1.75;
+        g.lineWidth = (layer ? 0.08 : 0.12) * this.em;
         g.stroke(top);
       }
     }
@@ -199,8 +200,8 @@ export class Chart {
   }
 
   axes(g, plot, x, y) {
-    const { line, text, card, font } = this.palette();
-    g.font = font;
+    const { line, text, card, family } = this.palette();
+    g.font = `${this.em * 0.8}px ${family}`;
     g.lineWidth = 1;
     for (let bits = 0; bits <= this.scale * 1.001; bits += this.tick) {
       const at = Math.round(y(bits)) + 0.5;
@@ -229,11 +230,12 @@ export class Chart {
     g.textBaseline = "alphabetic";
     g.textAlign = "center";
     const days = this.to - this.from > 2 * 86_400_000;
-    const room = days ? 110 : 80;
+    const room = (days ? 7.5 : 5.5) * this.em;
     for (const tick of timeTicks(this.from, this.to, plot.width / room)) {
       const at = x(tick);
-      if (at < plot.left + 20 || at > plot.left + plot.width - (days ? 44 : 20)) continue;
-      g.fillText(days ? moment(tick, 0) : clock(tick), at, plot.top + plot.height + 18);
+      const half = (days ? 3 : 1.4) * this.em;
+      if (at < plot.left + half || at > plot.left + plot.width - half) continue;
+      g.fillText(days ? moment(tick, 0) : clock(tick), at, plot.top + plot.height + 1.25 * this.em);
     }
   }
 
@@ -248,7 +250,7 @@ export class Chart {
     g.globalAlpha = 1;
     stack.forEach((bits, layer) => {
       g.beginPath();
-      g.arc(at, y(bits), 4, 0, 7);
+      g.arc(at, y(bits), 0.27 * this.em, 0, 7);
       g.fillStyle = series[layer];
       g.fill();
       g.lineWidth = 2;

@@ -76,7 +76,7 @@ export function trafficCard() {
 
   function draw(points, step) {
     const to = Math.max(points.at(-1)?.time ?? 0, range === "live" ? 0 : now() - step);
-    const nothing = points.length < 2;
+    const nothing = points.length < 2 || (range === "live" && !state.snapshot.capture.packets);
     if (nothing) say(range === "live" ? empty(t("traffic.none"), t("traffic.none.why")) : empty(t("traffic.unstored"), t("traffic.unstored.why")));
     else message.hidden = true;
     chart.set(points, (to || now()) - SPAN[range] * 1000, to || now(), step);

@@ -37,6 +37,7 @@ export function alertsView(view) {
   if (selected) open(selected);
   view.on("alert", ({ alert, raised }) => arrived(alert, raised));
   view.on("resumed", () => load());
+  view.cleanup(() => document.documentElement.toggleAttribute("data-detail", false));
   loadKinds().then(() => rows.forEach((r) => r._set(r._alert)));
   return element;
 

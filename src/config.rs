@@ -9,8 +9,8 @@ mod sections;
 mod tests;
 
 pub use sections::{
-    Auth, Capture, Dashboard, Detect, Devices, FeedKind, FeedList, Feeds, Host, Level, Log, Network, Server,
-    Source, Store,
+    Auth, Capture, Dashboard, Detect, Devices, FeedList, Feeds, Host, Level, Log, Network, Server, Source,
+    Store,
 };
 
 use crate::detect::{SECTIONS, settings};

@@ -21,11 +21,11 @@
 //! | [`addr`] | 0 | MAC, IP, prefix, inside, vendor by OUI |
 //! | [`wire`] | 1 | bytes to checked views |
 //! | [`alert`] | 1 | alerts: dedup, quiet periods, mutes |
-//! | [`feeds`] | 2 | lists of known-bad addresses and domains |
 //! | [`capture`] | 2 | sources of frames |
 //! | [`event`] | 2 | what leaves the engine, in the shapes of the JSON |
 //! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
 //! | [`observe`] | 4 | what a frame meant |
+//! | [`feeds`] | 4 | lists of known bad addresses and names |
 //! | [`detect`] | 5 | one file per kind of alert |
 //! | [`command`] | 5 | what HTTP may ask of the loop |
 //! | [`store`] | 5 | the redb file |
@@ -33,6 +33,11 @@
 //! | [`engine`] | 6 | frames in, events out |
 //! | [`config`] | 7 | settings: file, environment, command line, checked |
 //! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
+//! | [`logs`] | 8 | log lines to the journal and to a bounded file |
+//! | [`machine`] | 8 | processor, memory, temperature, disk |
+//! | [`service`] | 8 | systemd readiness and watchdog, the claim code |
+//! | [`run`] | 9 | owns everything, drives it |
+//! | [`cli`] | 10 | the commands |
 //!
 //! The core (`time` to `engine`, without the live half of `capture` and the store) is sans-IO: no async, socket,
 //! file, thread, lock, channel or clock; time is an argument.
@@ -44,6 +49,8 @@ pub mod alert;
 #[cfg(feature = "http")]
 pub mod bus;
 pub mod capture;
+#[cfg(all(feature = "live", feature = "store", feature = "http"))]
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod counters;
@@ -53,7 +60,15 @@ pub mod event;
 pub mod feeds;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "live")]
+pub mod logs;
+#[cfg(feature = "live")]
+pub mod machine;
 pub mod observe;
+#[cfg(all(feature = "live", feature = "store", feature = "http"))]
+pub mod run;
+#[cfg(feature = "live")]
+pub mod service;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod table;

@@ -1,2 +1,7 @@
-//! The `netmonitor` program.
-fn main() {}
+//! The `netmonitor` program: reads the command line and hands over to `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    netmonitor::cli::main()
+}

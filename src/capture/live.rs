@@ -277,6 +277,11 @@ impl Live {
         &self.config.interface
     }
 
+    /// How its frames come from the kernel.
+    pub fn method(&self) -> Method {
+        self.config.method
+    }
+
     /// What its frames begin with; `None` while it is down or away.
     pub fn link(&self) -> Option<LinkType> {
         self.opened.as_ref().map(|opened| opened.link)

@@ -2,8 +2,7 @@
 //!
 //! `config.toml.example` is made from this file and from the detectors' settings.
 
-use crate::addr::{Ip, MacAddr, Prefix};
-use crate::alert::Severity;
+use crate::addr::{Inside, Ip, MacAddr, Prefix};
 use crate::detect::Settings;
 use crate::detect::settings::{self, Section};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -76,14 +75,21 @@ section! {
     }
 }
 
+impl Network {
+    /// What is inside, as far as the settings say.
+    pub fn inside(&self) -> Inside {
+        match self.home.as_slice() {
+            [] => Inside::default(),
+            home => Inside::new(home.to_vec()),
+        }
+    }
+}
+
 section! {
     /// When an alert is raised. Each kind has a section of its own below.
     Detect {
         /// Seconds in which the same incident adds to its alert instead of raising a new one.
         quiet_period_s: u32 = 3600, 10..=604_800;
-        /// Days after the first start in which what is seen counts as usual: kinds that compare with the usual are
-        /// silent until then.
-        learning_days: u32 = 7, 0..=90;
     }
 }
 
@@ -135,8 +141,6 @@ section! {
         /// Names under which this dashboard is reached, beside its addresses and host name. Others are refused, so
         /// that a web page elsewhere cannot pose as it.
         public_hosts: Vec<String> = Vec::new();
-        /// Addresses of proxies whose forwarding headers are believed.
-        trusted_proxies: Vec<Prefix> = Vec::new();
     }
 }
 
@@ -153,8 +157,8 @@ section! {
 section! {
     /// Lists of known bad addresses and names.
     Feeds {
-        /// The lists, each as { path = "/etc/netmonitor/bad.txt", name = "bad", kind = "auto", severity = "high" }.
-        /// `kind` is "ip", "domain" or "auto" (told by each line); all but `path` can be left out.
+        /// The lists, each as { path = "/etc/netmonitor/bad.txt", name = "bad" }; `name` is what alerts call it. Addresses,
+        /// networks, domains, URLs, hosts files, one a line, are told apart by themselves.
         lists: Vec<FeedList> = Vec::new();
         /// Seconds between looks at whether a list has changed.
         reload_seconds: u32 = 60, 5..=86_400;
@@ -242,18 +246,6 @@ impl Level {
     }
 }
 
-words! {
-    /// What a list holds.
-    FeedKind {
-        /// Told by each line.
-        Auto,
-        /// Addresses and networks.
-        Ip,
-        /// Domain names.
-        Domain,
-    }
-}
-
 /// One list of known bad addresses or names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -263,18 +255,6 @@ pub struct FeedList {
     /// What alerts call it. Empty: the file's name.
     #[serde(default)]
     pub name: String,
-    /// What it holds.
-    #[serde(default = "FeedList::auto")]
-    pub kind: FeedKind,
-    /// How bad a match is; the detector's default when left out.
-    #[serde(default)]
-    pub severity: Option<Severity>,
-}
-
-impl FeedList {
-    const fn auto() -> FeedKind {
-        FeedKind::Auto
-    }
 }
 
 /// An address to listen on, or `localhost`.

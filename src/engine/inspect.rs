@@ -11,13 +11,15 @@ use crate::table::reassembly::Streams;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, http, quic, ssh, tls};
+use crate::wire::{Parsed, dns, http, quic, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
 const HEAD_BYTES: usize = 16 * 1024;
 /// QUIC connections whose ClientHello is being gathered.
 const MAX_QUIC: usize = 64;
+/// A QUIC connection begins within this many datagrams of its flow.
+const QUIC_DATAGRAMS: u32 = 4;
 /// Server segments of a log-in protocol that are looked at; the talk after that is not about logging in.
 const LOGIN_SEGMENTS: u32 = 64;
 
@@ -168,15 +170,12 @@ impl Engine {
     }
 
     fn look_dns(&mut self, bytes: &[u8], carried: Carried<'_>, slot: u32) -> Look {
-        let Some((length, message)) = bytes.split_first_chunk() else { return Look::More };
-        match message.get(..usize::from(u16::from_be_bytes(*length))) {
-            Some(message) => {
-                self.set_app(slot, App::Dns);
-                self.on_dns(carried, message, 53);
-                Look::Done
-            }
-            None => Look::More,
+        let parsed = dns::parse_stream(bytes);
+        if let Parsed::Yes(message) = &parsed {
+            self.set_app(slot, App::Dns);
+            self.on_message(carried, message, 53);
         }
+        self.unread(parsed)
     }
 
     fn look_tls(&mut self, slot: u32, side: Side, bytes: &[u8], last: bool) -> Look {
@@ -281,8 +280,9 @@ impl Engine {
             // Whatever was gathered under this slot was another connection's.
             self.readers.quic.remove(&slot);
         }
-        let gathered = sent > 8;
-        let parsed = if quic::looks_initial(payload) && !gathered {
+        // Only the first datagram must look like one: what follows it may be parts in any order.
+        let begun = self.readers.quic.get_mut(&slot).is_some();
+        let parsed = if begun || (sent <= QUIC_DATAGRAMS && quic::looks_initial(payload)) {
             self.readers.quic.entry(slot, quic::Initial::default).0.datagram(payload)
         } else {
             Parsed::No

@@ -104,22 +104,25 @@ impl Engine {
 
     /// A DNS message, or one of its relatives on the LAN (`port` 5353 or 5355).
     pub(super) fn on_dns(&mut self, carried: Carried<'_>, payload: &[u8], port: u16) {
-        let message = match dns::parse(payload) {
-            Parsed::Yes(message) => message,
-            Parsed::Bad(reason) => return self.counters.reject(reason),
-            Parsed::More | Parsed::No => return,
-        };
+        match dns::parse(payload) {
+            Parsed::Yes(message) => self.on_message(carried, &message, port),
+            Parsed::Bad(reason) => self.counters.reject(reason),
+            Parsed::More | Parsed::No => {}
+        }
+    }
+
+    pub(super) fn on_message(&mut self, carried: Carried<'_>, message: &dns::Message<'_>, port: u16) {
         let (src, dst) = (carried.ip.src, carried.ip.dst);
         let (client, server) = if message.response { (dst, src) } else { (src, dst) };
-        let seen = DnsSeen { client, server, port, mac: carried.mac, message: &message };
+        let seen = DnsSeen { client, server, port, mac: carried.mac, message };
         if port == 53 {
             if message.response {
-                self.learn_names(&message);
+                self.learn_names(message);
             }
             self.tell(&Observation::Dns(&seen));
         } else {
             if message.response {
-                self.learn_local_names(carried, &message, port);
+                self.learn_local_names(carried, message, port);
             }
             self.tell(&Observation::LocalName(&seen));
         }

@@ -7,6 +7,7 @@ mod inspect;
 mod local;
 mod report;
 mod transport;
+mod view;
 mod watch;
 
 pub use report::Totals;
@@ -17,6 +18,7 @@ use crate::capture::Frame;
 use crate::counters::Counters;
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
+use crate::feeds::Feeds;
 use crate::observe::{Observation, SensorSecond};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
@@ -26,7 +28,9 @@ use crate::time::{SECOND, Timestamp};
 use crate::wire::ip::IpPacket;
 use crate::wire::{self, Body, Packet, Transport};
 use inspect::Readers;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use view::View;
 use watch::Watch;
 
 /// Seconds of traffic kept at one-second resolution for the first screen.
@@ -57,6 +61,10 @@ pub struct Settings {
     pub next_alert_id: u64,
     /// Seconds learned in earlier runs.
     pub learned_s: u64,
+    /// A device silent for longer than this many seconds is offline.
+    pub online_s: u32,
+    /// Names of devices by MAC.
+    pub names: BTreeMap<MacAddr, String>,
     /// The checked section `[detect]`.
     pub detect: toml::Table,
 }
@@ -72,6 +80,8 @@ impl Default for Settings {
             quiet_period_s: 3600,
             next_alert_id: 1,
             learned_s: 0,
+            online_s: 300,
+            names: BTreeMap::new(),
             detect: toml::Table::new(),
         }
     }
@@ -91,6 +101,7 @@ pub struct Engine {
     flows_seen: u64,
     sensor: SensorSecond,
     live: bool,
+    view: View,
     point: TrafficPoint,
     ten_seconds: TrafficPoint,
     history: VecDeque<TrafficPoint>,
@@ -111,6 +122,7 @@ impl Engine {
         let caps = settings.caps;
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
+        known.set_devices(settings.online_s, settings.names);
         let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
         Ok(Engine {
             counters: Counters::default(),
@@ -125,6 +137,7 @@ impl Engine {
             flows_seen: 0,
             sensor: SensorSecond { live: settings.live, ..SensorSecond::default() },
             live: settings.live,
+            view: View::default(),
             point: TrafficPoint::default(),
             ten_seconds: TrafficPoint::default(),
             history: VecDeque::new(),
@@ -149,6 +162,11 @@ impl Engine {
     /// Replaces the mutes.
     pub fn set_mutes(&mut self, mutes: Vec<Mute>) {
         self.watch.desk.set_mutes(mutes);
+    }
+
+    /// Swaps in another set of lists of known bad addresses and names.
+    pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
+        self.watch.detectors.set_feeds(feeds);
     }
 
     /// Takes what there is to tell, oldest first.
@@ -313,6 +331,7 @@ impl Engine {
             SensorSecond { live: self.live, link_down: self.sensor.link_down, ..SensorSecond::default() };
         let second = std::mem::replace(&mut self.sensor, fresh);
         self.watch.tell(self.now, &self.known, &Observation::Second(&second));
+        self.view.add(self.now, &second);
         self.close_second(started);
         self.watch.tell_grown(self.now, false);
         self.tell_changed_devices();
@@ -376,11 +395,16 @@ impl Engine {
     }
 
     fn tell_changed_devices(&mut self) {
-        let (now, offset) = (self.now, self.known.offset());
-        let changed = self.known.devices.iter_mut().filter(|(_, d)| d.dirty).take(DEVICE_EVENTS);
-        for (key, device) in changed {
-            device.dirty = false;
-            self.watch.events.push_back(Event::Device(Box::new(device.record(*key, now, offset))));
+        let dirty = self.known.devices.iter().filter(|(_, d)| d.dirty).map(|(key, _)| *key);
+        let keys: Vec<DeviceKey> = dirty.take(DEVICE_EVENTS).collect();
+        for key in keys {
+            if let Some(device) = self.known.devices.get_mut(&key) {
+                device.dirty = false;
+            }
+            if let Some(device) = self.known.devices.get(&key) {
+                let record = self.known.record(key, device);
+                self.watch.events.push_back(Event::Device(Box::new(record)));
+            }
         }
     }
 

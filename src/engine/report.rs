@@ -6,7 +6,8 @@ use crate::alert::Mute;
 use crate::counters::Counters;
 use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
-use crate::table::devices::{Device, DeviceChange, DeviceKey, ONLINE};
+use crate::table::devices::DeviceChange;
+use crate::table::reassembly::FragmentCounts;
 use crate::time::SECOND;
 use serde::Serialize;
 
@@ -139,44 +140,52 @@ impl Engine {
         let mut devices = Devices::default();
         for (_, device) in self.known.devices.iter() {
             devices.total += 1;
-            devices.online += u64::from(self.now.since(device.last_at) < ONLINE);
+            devices.online += u64::from(self.known.is_online(device));
             devices.new_today += u64::from(device.first_seen.micros() > today);
         }
         if list > 0 {
-            devices.list = self.devices();
-            devices.list.truncate(list);
+            devices.list = self.newest_devices(list);
         }
         devices
     }
 
     /// Every device, most recently seen first.
     pub fn devices(&self) -> Vec<DeviceRecord> {
+        self.newest_devices(usize::MAX)
+    }
+
+    fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
         let mut sorted: Vec<_> = self.known.devices.iter().collect();
         sorted.sort_by_key(|(key, device)| (std::cmp::Reverse(device.last_at), **key));
-        sorted.into_iter().map(|(key, device)| device.record(*key, self.now, self.offset())).collect()
+        sorted.into_iter().take(limit).map(|(key, device)| self.known.record(*key, device)).collect()
     }
 
     /// One device by its id.
     pub fn device(&self, id: &str) -> Option<DeviceRecord> {
         let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
-        Some(device.record(*key, self.now, self.offset()))
+        Some(self.known.record(*key, device))
     }
 
     /// Applies what the owner changed of a device.
     pub fn change_device(&mut self, id: &str, change: &DeviceChange) -> Option<DeviceRecord> {
-        let (now, offset) = (self.now, self.offset());
-        let (key, device) = self.known.devices.iter_mut().find(|(key, _)| key.id() == id)?;
+        let (_, device) = self.known.devices.iter_mut().find(|(key, _)| key.id() == id)?;
         device.change(change);
-        Some(device.record(*key, now, offset))
+        self.device(id)
     }
 
     /// Puts back a device that an earlier run stored.
     pub fn restore_device(&mut self, record: &DeviceRecord) {
-        if let Some((key, device)) = Device::restore(record, self.offset()) {
-            if self.known.devices.find(&key).is_none() && !matches!(key, DeviceKey::Mac(m) if !m.is_station())
-            {
-                self.known.devices.insert_new(key, device);
-            }
-        }
+        self.known.restore(record);
+    }
+
+    /// What became of fragments.
+    pub fn fragment_counts(&self) -> FragmentCounts {
+        self.fragments.as_ref().map(|f| f.counts()).unwrap_or_default()
+    }
+
+    /// What this sensor sees, judged over the last minute or so: `mirror` (others' traffic), `own` (its own and
+    /// broadcast only), `one_way` (one direction of others' connections), `silent`, or `unknown` while it is too early.
+    pub fn sees(&self) -> &'static str {
+        self.view.verdict()
     }
 }

@@ -26,7 +26,7 @@ const SESSIONS: usize = 32;
 /// A clock before 2025 was not set when the session began: its age counts from when the clock is right.
 const CLOCK_SET: i64 = 1_735_689_600;
 /// The store's setting that holds sessions.
-const SESSIONS_SETTING: &str = "dashboard.sessions";
+pub const SESSIONS_SETTING: &str = "dashboard.sessions";
 /// The store's setting that holds API tokens.
 const TOKENS_SETTING: &str = "dashboard.tokens";
 

@@ -1,5 +1,9 @@
 //! A stream whose writes must make progress: hyper has no limit on a client that stops reading.
+//!
+//! It speaks hyper's traits itself, so that answers go out as head and shared body in one vectored write; through
+//! `smol_hyper::FuturesIo`, hyper copies each answer into a buffer of its connection first.
 
+use hyper::rt::{Read, ReadBufCursor, Write};
 use smol::Timer;
 use smol::io::{AsyncRead, AsyncWrite};
 use std::cell::Cell;
@@ -7,7 +11,7 @@ use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// A stream that fails with `TimedOut` when a write waits longer than a limit without taking a byte.
@@ -71,5 +75,42 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Read for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut into: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Requests are small; the copy is what a safe way into hyper's buffer costs.
+        let mut piece = [0; 2048];
+        let room = into.remaining().min(piece.len());
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece[..room]))?;
+        into.put_slice(&piece[..read]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for Paced<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(self, cx, from)
+    }
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write_vectored(self, cx, from)
+    }
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_flush(self, cx)
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_close(self, cx)
     }
 }

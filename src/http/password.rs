@@ -1,5 +1,6 @@
 //! Passwords: argon2id, in memory that goes back to the system.
 
+use crate::store::{Store, StoreError};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -57,6 +58,12 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     Ok(format!("argon2id${MEMORY_KIB}${PASSES}${}${}", hex(&salt), hex(&key)))
 }
 
+/// Makes `hash` the dashboard's password; sessions begun with the former one end.
+pub fn keep(store: &Store, hash: &str) -> Result<(), StoreError> {
+    store.set_setting(SETTING, Some(hash))?;
+    store.set_setting(super::auth::SESSIONS_SETTING, None)
+}
+
 /// Whether `password` is the one behind `kept`; false as well when `kept` is unreadable.
 pub fn verify(kept: &str, password: &str) -> bool {
     let check = || {
@@ -71,7 +78,11 @@ pub fn verify(kept: &str, password: &str) -> bool {
 fn derive(password: &str, salt: &[u8], memory: u32, passes: u32) -> Option<[u8; 32]> {
     let params = Params::new(memory, passes, 1, Some(32)).ok()?;
     let blocks = params.block_count();
-    let mut room = Vec::with_capacity(CAPACITY.max(blocks));
+    // A damaged setting must not ask for all the memory or time there is.
+    if blocks > CAPACITY || passes > 16 {
+        return None;
+    }
+    let mut room = Vec::with_capacity(CAPACITY);
     room.resize(blocks, Block::default());
     let mut key = [0; 32];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

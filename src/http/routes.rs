@@ -132,3 +132,102 @@ fn fits(pattern: &str, path: &str) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{App, AuthMode, Limits, Peer, Setup};
+    use crate::store::{Options, Store};
+    use http_types::{StatusCode, Url};
+    use std::sync::Arc;
+
+    fn closed() -> Server<State> {
+        let options = Options { cache_bytes: 1 << 20, max_bytes: 1 << 26, alert_days: 1, flush_seconds: 60 };
+        let app = App::new(Setup {
+            store: Arc::new(Store::in_memory(options).expect("memory")),
+            commands: smol::channel::bounded(1).0,
+            auth: AuthMode::Password,
+            claim_code: None,
+            limits: Limits::default(),
+            host: "pi".into(),
+            public_hosts: Vec::new(),
+            replay: false,
+        });
+        server(app.expect("an app"))
+    }
+
+    fn ask(server: &Server<State>, method: Method, path: &str, authorization: &str) -> http_types::Response {
+        let url = Url::parse(&format!("http://netmonitor{path}")).expect("a path");
+        let mut request = http_types::Request::new(method, url);
+        request.insert_header("host", "localhost");
+        request.insert_header("authorization", authorization);
+        request.insert_header("cookie", "session=0000");
+        request.ext_mut().insert(Peer::Address([127, 0, 0, 1].into()));
+        smol::block_on(server.respond(request)).expect("an answer")
+    }
+
+    #[test]
+    fn without_a_session_every_route_but_the_open_ones_is_closed() {
+        let server = closed();
+        let open = ["/healthz", "/login", "/static/:name", "/favicon.ico", "/api/session", "/api/claim"];
+        for entry in ROUTES {
+            let path = entry.path.replace(":id", "1").replace(":name", "app.js");
+            let answer = ask(&server, entry.method, &path, "Bearer nothing");
+            let who = (entry.method, entry.path);
+            match entry.access {
+                Access::Open => assert!(open.contains(&entry.path), "{who:?} is open"),
+                Access::Session => assert_eq!(answer.status(), StatusCode::Unauthorized, "{who:?}"),
+                Access::Page => {
+                    assert_eq!(answer.status(), StatusCode::SeeOther, "{who:?}");
+                    let to = answer.header("location").map(|v| v.as_str().to_owned()).unwrap_or_default();
+                    assert!(to.starts_with("/login"), "{who:?}: {to}");
+                }
+            }
+        }
+        for (method, path) in [
+            (Method::Get, "/api"),
+            (Method::Get, "/api/"),
+            (Method::Get, "/api/dashboard/"),
+            (Method::Get, "//api/dashboard"),
+            (Method::Get, "/api/%64ashboard"),
+            (Method::Get, "/nothing"),
+            (Method::Head, "/api/dashboard"),
+            (Method::Put, "/api/alerts"),
+            (Method::Delete, "/api/dashboard"),
+            (Method::Options, "/api/dashboard"),
+        ] {
+            let status = ask(&server, method, path, "").status();
+            assert_eq!(status, StatusCode::Unauthorized, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn each_route_of_the_table_leads_to_its_own_entry() {
+        for entry in ROUTES {
+            let path = entry.path.replace(":id", "1").replace(":name", "x");
+            assert_eq!(access(entry.method, &path), entry.access, "{}", entry.path);
+        }
+        assert_eq!(methods("/api/mutes"), ["GET", "HEAD", "POST"]);
+        assert_eq!(methods("/api/devices/02"), ["GET", "HEAD", "PATCH"]);
+    }
+
+    #[test]
+    fn the_description_of_the_api_names_exactly_the_routes_there_are() {
+        let text = include_str!("../../assets/openapi.json");
+        let described: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let mut there: Vec<String> = Vec::new();
+        for (path, methods) in described["paths"].as_object().expect("paths") {
+            let methods = methods.as_object().expect("methods").keys().filter(|m| *m != "parameters");
+            there.extend(methods.map(|m| format!("{} {path}", m.to_uppercase())));
+        }
+        let wanted = |e: &&Entry| e.path.starts_with("/api/") || e.path == "/healthz" || e.path == "/metrics";
+        let mut mounted: Vec<String> = ROUTES
+            .iter()
+            .filter(wanted)
+            .map(|e| format!("{} {}", e.method, e.path.replace(":id", "{id}")))
+            .collect();
+        there.sort();
+        mounted.sort();
+        assert_eq!(there, mounted);
+    }
+}

@@ -161,7 +161,7 @@ fn next<S: AsyncRead + AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<Option<Next>> {
     let mut ignored = [0; 256];
-    match Pin::new(stream).poll_read(cx, &mut ignored) {
+    match AsyncRead::poll_read(Pin::new(stream), cx, &mut ignored) {
         Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
         // A viewer has nothing to say. One that talks all the same gets one turn per piece, like everyone else.
         Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),

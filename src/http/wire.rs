@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use smol::future::FutureExt as _;
 use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use smol::{Async, LocalExecutor, Timer};
-use smol_hyper::rt::{FuturesIo, SmolTimer};
+use smol_hyper::rt::SmolTimer;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, pending, poll_fn};
@@ -192,7 +192,7 @@ where
             }
         }) as Pin<Box<dyn Future<Output = _>>>
     });
-    let io = FuturesIo::new(Paced::new(stream, WRITE_TIME, blocked.clone()));
+    let io = Paced::new(stream, WRITE_TIME, blocked.clone());
     let mut http = builder().serve_connection(io, service);
     let mut stopping = pin!(shared.app.stopping());
     let mut stopped = false;
@@ -209,7 +209,7 @@ where
         }
     })
     .await;
-    let stream = http.into_parts().io.into_inner();
+    let stream = http.into_parts().io;
     match taken.take() {
         Some((head, subscription)) => {
             let work = async move {

@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr, vendor};
 use crate::event::{DeviceRecord, NameRecord};
-use crate::time::{SECOND, Timestamp, WallTime};
+use crate::time::{Timestamp, WallTime};
 
 /// Addresses remembered per device; a router or a container host has more, its oldest fall out.
 const MAX_IPS: usize = 8;
@@ -10,9 +10,6 @@ const MAX_IPS: usize = 8;
 const MAX_NAMES: usize = 6;
 /// A name is cut here, in characters.
 pub const MAX_NAME: usize = 63;
-/// Seen within this time means online.
-pub const ONLINE: i64 = 300 * SECOND;
-
 /// What a device is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeviceKey {
@@ -101,6 +98,7 @@ pub struct Device {
     bytes_in_today: u64,
     bytes_out_today: u64,
     name: Option<Box<str>>,
+    given: Option<Box<str>>,
     notes: Box<str>,
     important: bool,
     /// Changed since it was last told of.
@@ -121,6 +119,7 @@ impl Device {
             bytes_in_today: 0,
             bytes_out_today: 0,
             name: None,
+            given: None,
             notes: "".into(),
             important: false,
             dirty: true,
@@ -166,9 +165,15 @@ impl Device {
         self.dirty = true;
     }
 
+    /// The name that the settings give it; one given in the dashboard wins.
+    pub fn set_given(&mut self, name: Option<&str>) {
+        self.given = name.map(Into::into);
+    }
+
     /// The name to show people: the owner's, else the best one seen.
     pub fn shown(&self) -> Option<&str> {
-        self.name.as_deref().or_else(|| self.names.first().map(|(_, n)| &**n))
+        let own = self.name.as_deref().or(self.given.as_deref());
+        own.or_else(|| self.names.first().map(|(_, n)| &**n))
     }
 
     /// Applies what the owner changed.
@@ -188,7 +193,7 @@ impl Device {
     }
 
     /// The form that is stored and sent.
-    pub fn record(&self, key: DeviceKey, now: Timestamp, offset: i64) -> DeviceRecord {
+    pub fn record(&self, key: DeviceKey, now: Timestamp, offset: i64, online: bool) -> DeviceRecord {
         let vendor = key.mac().and_then(vendor::of);
         let today = now.wall(offset).secs().div_euclid(86_400) == self.day;
         let fallback = || match (vendor, self.ips.first()) {
@@ -213,7 +218,7 @@ impl Device {
             kind_why: self.routes.then(|| "carries the traffic of outside addresses".to_owned()),
             first_seen: self.first_seen,
             last_seen: self.last_at.wall(offset),
-            online: now.since(self.last_at) < ONLINE,
+            online,
             bytes_in_today: if today { self.bytes_in_today } else { 0 },
             bytes_out_today: if today { self.bytes_out_today } else { 0 },
             risk: 0,
@@ -252,6 +257,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::SECOND;
 
     #[test]
     fn a_device_survives_the_store() {
@@ -266,12 +272,12 @@ mod tests {
             important: Some(true),
         });
         let offset = 1_700_000_000 * SECOND - 10 * SECOND;
-        let record = device.record(key, Timestamp::from_secs(10), offset);
+        let record = device.record(key, Timestamp::from_secs(10), offset, true);
         assert_eq!((record.label.as_str(), record.id.as_str()), ("Hall", "b827eb010203"));
         assert_eq!(record.names[0].source, "dhcp", "what it asked DHCP for tells most");
         let (key2, again) = Device::restore(&record, offset).expect("restored");
         assert_eq!(key2, key);
-        assert_eq!(again.record(key, Timestamp::from_secs(10), offset), record);
+        assert_eq!(again.record(key, Timestamp::from_secs(10), offset, true), record);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use super::bounded::{Bounded, Slot};
 use super::devices::{Device, DeviceKey, MAX_NAME, NameSource};
 use super::hosts::Host;
 use crate::addr::{Inside, Ip, MacAddr};
+use crate::event::DeviceRecord;
 use crate::time::{SECOND, Timestamp};
+use std::collections::BTreeMap;
 
 /// Unconfirmed inside addresses behind one station that make it a router.
 const ROUTER_IPS: u16 = 8;
@@ -64,6 +66,8 @@ pub struct Known {
     names: Bounded<Ip, (Box<str>, Timestamp)>,
     gateways: Vec<Ip>,
     learned_before: u64,
+    names_given: BTreeMap<MacAddr, String>,
+    online: i64,
     learning_since: Option<Timestamp>,
     now: Timestamp,
     offset: i64,
@@ -80,6 +84,8 @@ impl Known {
             names: Bounded::new(caps.names),
             gateways,
             learned_before: 0,
+            names_given: BTreeMap::new(),
+            online: 300 * SECOND,
             learning_since: None,
             now: Timestamp::MIN,
             offset: 0,
@@ -107,6 +113,36 @@ impl Known {
     /// Once a second: what changes slowly.
     pub fn on_second(&mut self) {
         self.day = self.now.wall(self.offset).secs().div_euclid(86_400);
+    }
+
+    /// What the settings say of devices: silent for longer than this many seconds is offline; names by MAC.
+    pub fn set_devices(&mut self, online_s: u32, names: BTreeMap<MacAddr, String>) {
+        self.online = i64::from(online_s) * SECOND;
+        self.names_given = names;
+    }
+
+    /// Whether a device was heard of lately.
+    pub fn is_online(&self, device: &Device) -> bool {
+        self.now.since(device.last_at) < self.online
+    }
+
+    /// The form of a device that is stored and sent.
+    pub fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
+        device.record(key, self.now, self.offset, self.is_online(device))
+    }
+
+    /// Puts back a device that an earlier run stored, unless it is there already.
+    pub fn restore(&mut self, record: &DeviceRecord) {
+        if let Some((key, mut device)) = Device::restore(record, self.offset)
+            && self.devices.find(&key).is_none()
+        {
+            device.set_given(self.given(key));
+            self.devices.insert_new(key, device);
+        }
+    }
+
+    fn given(&self, key: DeviceKey) -> Option<&str> {
+        self.names_given.get(&key.mac()?).map(String::as_str)
     }
 
     /// Seconds learned in earlier runs of this monitor.
@@ -246,7 +282,8 @@ impl Known {
         if let Some(slot) = self.devices.find(&key) {
             return (slot, false);
         }
-        let device = Device::new(self.now, self.now.wall(self.offset));
+        let mut device = Device::new(self.now, self.now.wall(self.offset));
+        device.set_given(self.given(key));
         (self.devices.insert_new(key, device).0, true)
     }
 

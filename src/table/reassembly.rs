@@ -68,7 +68,7 @@ const MAX_DATAGRAM: usize = 65_535;
 const MIN_FRAGMENT_BUDGET: usize = 2 * (MAX_DATAGRAM + 1);
 
 /// What became of fragments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FragmentCounts {
     /// Datagrams made whole.
     pub completed: u64,

@@ -291,8 +291,10 @@ fn record(message: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
     let bytes = message.get(data_at..after)?;
     let name_at = |at| Name::read(message, at).filter(|(_, end)| *end <= after).map(|(name, _)| name);
     let data = match rtype {
-        rtype::A if internet => Data::Address(Ip::v4(bytes.try_into().ok()?)),
-        rtype::AAAA if internet => Data::Address(Ip::v6(bytes.try_into().ok()?)),
+        // Updates (RFC 2136, 2.5) use other classes with types that then hold nothing.
+        _ if !internet => Data::Bytes(bytes),
+        rtype::A => Data::Address(Ip::v4(bytes.try_into().ok()?)),
+        rtype::AAAA => Data::Address(Ip::v6(bytes.try_into().ok()?)),
         rtype::CNAME | rtype::PTR => Data::Name(name_at(data_at)?),
         rtype::SRV => Data::Service(name_at(data_at + 6)?, be16(bytes, 4)?),
         _ => Data::Bytes(bytes),
@@ -425,6 +427,19 @@ mod tests {
         let message = yes(&bytes);
         assert_eq!(message.question.unwrap().class, 1);
         assert_eq!(message.records().count(), 1);
+    }
+
+    #[test]
+    fn an_update_that_deletes_has_records_without_content() {
+        let delete = |rtype| rr(&[0xc0, 12], rtype, 255, &[]);
+        let add = rr(&[0xc0, 12], rtype::A, 1, &[10, 0, 0, 1]);
+        let zone = [&wire("lan")[..], &[0, 6, 0, 1]].concat();
+        let bytes =
+            message(0x2800, [1, 0, 3, 0], &[&zone, &delete(rtype::AAAA), &delete(rtype::CNAME), &add]);
+        assert!(matches!(
+            yes(&bytes).records().last(),
+            Some(Record { section: 2, data: Data::Address(_), .. })
+        ));
     }
 
     #[test]

@@ -11,8 +11,8 @@ const MAX_HOST: usize = 253;
 const MAX_AGENT: usize = 256;
 const MAX_SERVER: usize = 128;
 
-/// Methods that real clients use over TCP: HTTP, WebDAV (RFC 4918, 3253, 5323), UPnP, PATCH (RFC 5789).
-const METHODS: [&str; 22] = [
+/// Methods that real clients use over TCP: HTTP, WebDAV (RFC 4918, 3253, 5323), UPnP, RPC over HTTP (MS-RPCH), PATCH (RFC 5789).
+const METHODS: [&str; 24] = [
     "GET",
     "POST",
     "HEAD",
@@ -35,6 +35,8 @@ const METHODS: [&str; 22] = [
     "UNSUBSCRIBE",
     "NOTIFY",
     "TRACK",
+    "RPC_IN_DATA",
+    "RPC_OUT_DATA",
 ];
 
 /// A request head. Everything a stranger wrote is cleaned and cut.

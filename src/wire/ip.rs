@@ -2,7 +2,7 @@
 //! makes those of captured frames wrong.
 
 use super::tunnel;
-use super::{Body, Packet, Transport, icmp, tcp, udp};
+use super::{Body, Link, Packet, Transport, icmp, tcp, udp};
 use crate::addr::Ip;
 use crate::counters::Reject;
 
@@ -68,22 +68,22 @@ pub struct Fragment<'a> {
     pub len: u32,
 }
 
-/// Reads an IP packet of either version, by its first nibble, into `frame` (see [`v4`]).
-pub(super) fn either<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
+/// Reads an IP packet of either version, by its first nibble, behind `link` (see [`v4`]).
+pub(super) fn either<'a>(link: Link, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     match bytes.first().ok_or(Reject::IpTruncated)? >> 4 {
-        4 => v4(frame, bytes, depth),
-        6 => v6(frame, bytes, depth),
+        4 => v4(link, bytes, depth),
+        6 => v6(link, bytes, depth),
         _ => Err(Reject::IpMalformed),
     }
 }
 
-/// Reads an IPv4 packet and returns `frame` with it as its body: a packet built once, in place, is not moved from
-/// level to level (which is half of the work otherwise).
+/// Reads an IPv4 packet behind `link` and returns both as one: a packet built once, in place, is not moved from level
+/// to level (half of the work otherwise).
 ///
 /// Bytes after the total length are padding; a total length of zero, which segmentation offload leaves in captures
 /// of one's own host, means everything there is.
 #[inline]
-pub(super) fn v4<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
+pub(super) fn v4<'a>(link: Link, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     let h: &[u8; 20] = bytes.first_chunk().ok_or(Reject::IpTruncated)?;
     let header = usize::from(h[0] & 0x0f) * 4;
     let len = match u16::from_be_bytes([h[2], h[3]]) {
@@ -107,18 +107,18 @@ pub(super) fn v4<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Pa
             len: (len - header) as u32,
         })
     };
-    if let Some(inner) = tunnel::inner(&frame, &transport, depth) {
+    if let Some(inner) = tunnel::inner(link, &transport, depth) {
         return Ok(inner);
     }
     let (src, dst) = (Ip::v4([h[12], h[13], h[14], h[15]]), Ip::v4([h[16], h[17], h[18], h[19]]));
     let ip = IpPacket { src, dst, ttl: h[8], protocol: h[9], depth, len: len as u32, transport };
-    Ok(Packet { body: Body::Ip(ip), ..frame })
+    Ok(link.with(Body::Ip(ip)))
 }
 
-/// Reads an IPv6 packet into `frame`, as [`v4`] does. A payload length of zero means everything there is: jumbograms
+/// Reads an IPv6 packet, as [`v4`] does. A payload length of zero means everything there is: jumbograms
 /// and segmentation offload.
 #[inline]
-pub(super) fn v6<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
+pub(super) fn v6<'a>(link: Link, bytes: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     let (h, rest) = bytes.split_first_chunk::<40>().ok_or(Reject::IpTruncated)?;
     if h[0] >> 4 != 6 {
         return Err(Reject::IpMalformed);
@@ -128,13 +128,17 @@ pub(super) fn v6<'a>(frame: Packet<'a>, bytes: &'a [u8], depth: u8) -> Result<Pa
         stated => usize::from(stated),
     };
     let payload = &rest[..len.min(rest.len())];
-    let (protocol, transport) = v6_upper(h[6], payload, len);
-    if let Some(inner) = tunnel::inner(&frame, &transport, depth) {
+    // The common protocols need no walk.
+    let (protocol, transport) = match h[6] {
+        plain @ (protocol::TCP | protocol::UDP | protocol::ICMPV6) => (plain, transport(plain, payload, len)),
+        next => v6_upper(next, payload, len),
+    };
+    if let Some(inner) = tunnel::inner(link, &transport, depth) {
         return Ok(inner);
     }
     let (src, dst) = (address(h, 8).unwrap_or_default(), address(h, 24).unwrap_or_default());
     let ip = IpPacket { src, dst, ttl: h[7], protocol, depth, len: (h.len() + len) as u32, transport };
-    Ok(Packet { body: Body::Ip(ip), ..frame })
+    Ok(link.with(Body::Ip(ip)))
 }
 
 /// The IPv6 address at `at`.
@@ -170,7 +174,6 @@ fn extension_size(next: u8, rest: &[u8]) -> Option<usize> {
 
 /// Walks the extension headers that begin with `next`; the protocol above them, and its transport. `len` is the
 /// length of `rest` on the wire.
-#[inline]
 fn v6_upper(mut next: u8, mut rest: &[u8], mut len: usize) -> (u8, Transport<'_>) {
     for _ in 0..MAX_EXTENSIONS {
         let size = match extension_size(next, rest) {
@@ -205,7 +208,7 @@ fn v6_fragment(rest: &[u8], len: usize) -> Option<Fragment<'_>> {
 
 /// Reads the transport header of `protocol` over `payload`, whose length on the wire is `len`, never less than
 /// `payload.len()`. Tunnels are left as they stand.
-#[inline]
+#[inline(always)]
 pub fn transport(protocol: u8, payload: &[u8], len: usize) -> Transport<'_> {
     match protocol {
         protocol::TCP => tcp::parse(payload, len).map_or_else(Transport::Bad, Transport::Tcp),
@@ -295,7 +298,7 @@ mod tests {
     }
 
     fn packet(bytes: &[u8], depth: u8) -> Result<IpPacket<'_>, Reject> {
-        either(Packet::EMPTY, bytes, depth).map(|packet| match packet.body {
+        either(Link::default(), bytes, depth).map(|packet| match packet.body {
             Body::Ip(ip) => ip,
             body => panic!("{body:?}"),
         })
@@ -359,7 +362,7 @@ mod tests {
             bytes[at] = value;
             assert_eq!(packet(&bytes, 0).unwrap_err(), Reject::IpMalformed, "byte {at} = {value}");
         }
-        assert_eq!(v6(Packet::EMPTY, &[0x40; 40], 0).unwrap_err(), Reject::IpMalformed);
+        assert_eq!(v6(Link::default(), &[0x40; 40], 0).unwrap_err(), Reject::IpMalformed);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Link layers: Ethernet II, 802.3/LLC/SNAP, VLAN tags, PPPoE, MPLS, raw IP, null/loopback, Linux cooked v1 and v2,
 //! 802.11 with and without radiotap.
 
-use super::{Body, LinkType, Packet, arp, ip, tunnel};
+use super::{Body, Link, LinkType, Packet, arp, ip, tunnel};
 use crate::addr::MacAddr;
 use crate::counters::Reject;
 
@@ -35,7 +35,7 @@ const FIRST_ETHERTYPE: u16 = 0x0600;
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Reject> {
     match link {
         LinkType::Ethernet => ethernet(frame),
-        LinkType::RawIp => ip::either(Packet::EMPTY, frame, 0),
+        LinkType::RawIp => ip::either(Link::default(), frame, 0),
         LinkType::Null => null(frame),
         LinkType::LinuxCooked => cooked(frame),
         LinkType::LinuxCooked2 => cooked2(frame),
@@ -46,8 +46,8 @@ pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Reject> {
 }
 
 #[inline]
-fn between(src_mac: MacAddr, dst_mac: MacAddr) -> Packet<'static> {
-    Packet { src_mac, dst_mac, ..Packet::EMPTY }
+fn between(src_mac: MacAddr, dst_mac: MacAddr) -> Link {
+    Link { src_mac, dst_mac, vlan: 0 }
 }
 
 #[inline]
@@ -58,51 +58,51 @@ fn mac(b: &[u8], at: usize) -> MacAddr {
 #[inline]
 fn ethernet(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     let (h, rest) = bytes.split_first_chunk::<14>().ok_or(Reject::LinkTruncated)?;
-    let frame = between(mac(h, 6), mac(h, 0));
-    // Nearly every frame is untagged IPv4: one branch leads it straight to its header.
+    let link = between(mac(h, 6), mac(h, 0));
+    // Nearly every frame is untagged IP: a branch leads it straight to its header.
     match u16::from_be_bytes([h[12], h[13]]) {
-        ethertype::IPV4 => ip::v4(frame, rest, 0),
-        kind => network(frame, kind, rest, 0),
+        ethertype::IPV4 => ip::v4(link, rest, 0),
+        ethertype::IPV6 => ip::v6(link, rest, 0),
+        kind => network(link, kind, rest, 0),
     }
 }
 
-/// Reads what an EtherType announces into `frame`, through tags and shims: the innermost VLAN id, and the network
+/// Reads what an EtherType announces behind `link`, through tags and shims: the innermost VLAN id, and the network
 /// layer. `depth` tunnels were entered before.
 #[inline(never)]
 pub(super) fn network<'a>(
-    mut frame: Packet<'a>,
+    mut link: Link,
     mut kind: u16,
     mut rest: &'a [u8],
     mut depth: u8,
 ) -> Result<Packet<'a>, Reject> {
     for _ in 0..MAX_TAGS {
-        frame.body = Body::Other(kind);
         (kind, rest) = match kind {
-            ethertype::IPV4 => return ip::v4(frame, rest, depth),
-            ethertype::IPV6 => return ip::v6(frame, rest, depth),
-            ethertype::ARP => return Ok(Packet { body: Body::Arp(arp::parse(rest)?), ..frame }),
+            ethertype::IPV4 => return ip::v4(link, rest, depth),
+            ethertype::IPV6 => return ip::v6(link, rest, depth),
+            ethertype::ARP => return Ok(link.with(Body::Arp(arp::parse(rest)?))),
             ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD => {
                 let ([a, b, c, d], rest) = rest.split_first_chunk().ok_or(Reject::LinkTruncated)?;
                 // Id 0 only carries a priority, 4095 is reserved.
                 let id = u16::from_be_bytes([*a, *b]) & 0xfff;
-                frame.vlan = if matches!(id, 1..=4094) { id } else { frame.vlan };
+                link.vlan = if matches!(id, 1..=4094) { id } else { link.vlan };
                 (u16::from_be_bytes([*c, *d]), rest)
             }
             ethertype::PPPOE_SESSION => {
                 depth = deeper(depth)?;
                 match pppoe(rest)? {
                     Some(inner) => inner,
-                    None => return Ok(frame),
+                    None => return Ok(link.with(Body::Other(kind))),
                 }
             }
-            ethertype::MPLS | ethertype::MPLS_MULTICAST => return mpls(frame, rest, deeper(depth)?),
+            ethertype::MPLS | ethertype::MPLS_MULTICAST => return mpls(link, kind, rest, deeper(depth)?),
             // The length is not needed: IP has its own, and padding is cut by that.
             0..=1500 => match llc(rest)? {
                 (snap, rest) if snap >= FIRST_ETHERTYPE => (snap, rest),
-                (dsap, _) => return Ok(Packet { body: Body::Other(dsap), ..frame }),
+                (dsap, _) => return Ok(link.with(Body::Other(dsap))),
             },
-            1501..FIRST_ETHERTYPE => return Ok(Packet { body: Body::Other(0), ..frame }),
-            _ => return Ok(frame),
+            1501..FIRST_ETHERTYPE => return Ok(link.with(Body::Other(0))),
+            _ => return Ok(link.with(Body::Other(kind))),
         };
     }
     Err(Reject::TooDeep)
@@ -140,7 +140,7 @@ fn pppoe(rest: &[u8]) -> Result<Option<(u16, &[u8])>, Reject> {
 
 /// MPLS (RFC 3032). The stack does not name what it carries: the first nibble does (RFC 4928), and zero begins the
 /// control word of an Ethernet pseudo-wire (RFC 4448). What fits neither is only counted.
-fn mpls<'a>(frame: Packet<'a>, mut rest: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
+fn mpls<'a>(link: Link, kind: u16, mut rest: &'a [u8], depth: u8) -> Result<Packet<'a>, Reject> {
     for _ in 0..MAX_LABELS {
         let ([_, _, bottom, _], after) = rest.split_first_chunk().ok_or(Reject::TunnelMalformed)?;
         rest = after;
@@ -148,12 +148,12 @@ fn mpls<'a>(frame: Packet<'a>, mut rest: &'a [u8], depth: u8) -> Result<Packet<'
             continue;
         }
         return match rest.first().map(|b| b >> 4) {
-            Some(4 | 6) => ip::either(frame, rest, depth),
+            Some(4 | 6) => ip::either(link, rest, depth),
             Some(0) => {
-                let inner = rest.get(4..).and_then(|carried| tunnel::ethernet(frame, carried, depth));
-                Ok(inner.unwrap_or(frame))
+                let inner = rest.get(4..).and_then(|carried| tunnel::ethernet(link, carried, depth));
+                Ok(inner.unwrap_or(link.with(Body::Other(kind))))
             }
-            _ => Ok(frame),
+            _ => Ok(link.with(Body::Other(kind))),
         };
     }
     Err(Reject::TooDeep)
@@ -168,10 +168,10 @@ fn null(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
         family => family,
     };
     match family {
-        2 => ip::v4(Packet::EMPTY, rest, 0),
+        2 => ip::v4(Link::default(), rest, 0),
         // AF_INET6 of Linux; NetBSD and OpenBSD; FreeBSD; macOS.
-        10 | 24 | 28 | 30 => ip::v6(Packet::EMPTY, rest, 0),
-        _ => Ok(Packet::EMPTY),
+        10 | 24 | 28 | 30 => ip::v6(Link::default(), rest, 0),
+        _ => Ok(Link::default().with(Body::Other(0))),
     }
 }
 
@@ -192,10 +192,10 @@ fn cooked2(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
 fn cooked_payload(src_mac: MacAddr, protocol: u16, rest: &[u8]) -> Result<Packet<'_>, Reject> {
     /// Linux's own number for an LLC frame; like it, those below the EtherTypes are no lengths.
     const ETH_P_802_2: u16 = 4;
-    let frame = between(src_mac, MacAddr::NONE);
+    let link = between(src_mac, MacAddr::NONE);
     match protocol {
-        ETH_P_802_2 | FIRST_ETHERTYPE.. => network(frame, protocol, rest, 0),
-        _ => Ok(frame),
+        ETH_P_802_2 | FIRST_ETHERTYPE.. => network(link, protocol, rest, 0),
+        _ => Ok(link.with(Body::Other(0))),
     }
 }
 
@@ -220,7 +220,7 @@ fn wifi(frame: &[u8]) -> Result<Packet<'_>, Reject> {
     let [kind, flags]: [u8; 2] = *frame.first_chunk().ok_or(Reject::LinkTruncated)?;
     // Version 0, type 2: data.
     if kind & 0x0f != 0x08 {
-        return Ok(Packet::EMPTY);
+        return Ok(Link::default().with(Body::Other(0)));
     }
     let mut header = 24;
     let (dst, src) = match flags & (TO_DS | FROM_DS) {
@@ -243,7 +243,7 @@ fn wifi(frame: &[u8]) -> Result<Packet<'_>, Reject> {
     let empty = kind & 0x40 != 0;
     let stations = between(mac(frame, src), mac(frame, dst));
     if part || aggregated || empty || flags & PROTECTED != 0 {
-        return Ok(stations);
+        return Ok(stations.with(Body::Other(0)));
     }
     network(stations, 0, rest, 0)
 }

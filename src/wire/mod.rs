@@ -74,10 +74,19 @@ pub struct Packet<'a> {
     pub body: Body<'a>,
 }
 
-impl Packet<'_> {
-    /// No addresses, no VLAN, nothing known inside.
-    pub(crate) const EMPTY: Packet<'static> =
-        Packet { src_mac: MacAddr::NONE, dst_mac: MacAddr::NONE, vlan: 0, body: Body::Other(0) };
+/// The part of a [`Packet`] that the link tells, on its way to the body. Small, so that it travels in registers.
+#[derive(Clone, Copy, Default)]
+struct Link {
+    src_mac: MacAddr,
+    dst_mac: MacAddr,
+    vlan: u16,
+}
+
+impl Link {
+    #[inline]
+    fn with(self, body: Body<'_>) -> Packet<'_> {
+        Packet { src_mac: self.src_mac, dst_mac: self.dst_mac, vlan: self.vlan, body }
+    }
 }
 
 /// What lies above the link.

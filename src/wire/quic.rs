@@ -42,18 +42,17 @@ impl Initial {
             return Parsed::No;
         }
         let mut rest = payload;
-        let mut initials = 0;
+        let mut packets = 0;
         for _ in 0..MAX_PACKETS {
             let Some((packet, after)) = long_packet(rest) else { break };
             rest = after;
-            if let Some(initial) = packet {
-                initials += 1;
-                if self.take(&initial).is_none() {
-                    return Parsed::Bad(Reject::QuicMalformed);
-                }
+            packets += 1;
+            if packet.is_some_and(|initial| self.take(&initial).is_none()) {
+                return Parsed::Bad(Reject::QuicMalformed);
             }
         }
-        match (initials, self.datagrams) {
+        match (packets, self.datagrams) {
+            // 0-RTT that overtook its Initial is a packet, too: the Initial may yet come.
             (0, 1) => Parsed::No,
             _ => {
                 let whole = self.contiguous();
@@ -292,6 +291,8 @@ mod tests {
         for other in [&b""[..], b"\x40short header", &packet[..20], &[0xc0, 0, 0, 0, 0, 8, 1, 2, 3]] {
             assert_eq!(Initial::default().datagram(other), Parsed::No, "{other:?}");
         }
+        let overtaken = [&[0xd3, 0, 0, 0, 1, 2, 8, 8, 1, 7, 0x1e][..], &[0; 30]].concat();
+        assert_eq!(Initial::default().datagram(&overtaken), Parsed::More, "0-RTT before the Initial");
         packet[900] ^= 1;
         assert_eq!(Initial::default().datagram(&packet), Parsed::Bad(Reject::QuicMalformed));
         packet[0] |= 0x20;

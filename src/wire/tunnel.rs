@@ -2,8 +2,8 @@
 //! IP and 6in4.
 
 use super::ip::{self, protocol};
-use super::link::{self, ethertype};
-use super::{Body, Packet, Transport};
+use super::link::{self as link_layer, ethertype};
+use super::{Body, Link, Packet, Transport};
 
 /// How many tunnels inside one another are followed.
 pub const MAX_DEPTH: u8 = 3;
@@ -11,43 +11,43 @@ pub const MAX_DEPTH: u8 = 3;
 /// Destination port of VXLAN.
 const VXLAN_PORT: u16 = 4789;
 
-/// `frame` with the IP packet that is inside `outer`, itself met at `depth`. `None` when `outer` is no tunnel, carries
+/// The IP packet inside `outer`, itself met at `depth`, behind the same link. `None` when `outer` is no tunnel, carries
 /// something else, is malformed or too deep: then the outer packet stands.
 #[inline]
-pub(super) fn inner<'a>(frame: &Packet<'a>, outer: &Transport<'a>, depth: u8) -> Option<Packet<'a>> {
+pub(super) fn inner<'a>(link: Link, outer: &Transport<'a>, depth: u8) -> Option<Packet<'a>> {
     match outer {
-        Transport::Other(protocol::IPV4 | protocol::IPV6 | protocol::GRE, _) => enter(*frame, outer, depth),
-        Transport::Udp(datagram) if datagram.dst_port == VXLAN_PORT => enter(*frame, outer, depth),
+        Transport::Other(protocol::IPV4 | protocol::IPV6 | protocol::GRE, _) => enter(link, outer, depth),
+        Transport::Udp(datagram) if datagram.dst_port == VXLAN_PORT => enter(link, outer, depth),
         _ => None,
     }
 }
 
 #[cold]
-fn enter<'a>(frame: Packet<'a>, outer: &Transport<'a>, depth: u8) -> Option<Packet<'a>> {
+fn enter<'a>(link: Link, outer: &Transport<'a>, depth: u8) -> Option<Packet<'a>> {
     let depth = depth + 1;
     match *outer {
         _ if depth > MAX_DEPTH => None,
-        Transport::Other(protocol::IPV4, payload) => ip::v4(frame, payload, depth).ok(),
-        Transport::Other(protocol::IPV6, payload) => ip::v6(frame, payload, depth).ok(),
-        Transport::Other(protocol::GRE, payload) => gre(frame, payload, depth),
-        Transport::Udp(datagram) => vxlan(frame, datagram.payload, depth),
+        Transport::Other(protocol::IPV4, payload) => ip::v4(link, payload, depth).ok(),
+        Transport::Other(protocol::IPV6, payload) => ip::v6(link, payload, depth).ok(),
+        Transport::Other(protocol::GRE, payload) => gre(link, payload, depth),
+        Transport::Udp(datagram) => vxlan(link, datagram.payload, depth),
         _ => None,
     }
 }
 
-/// The IP packet in an Ethernet frame that a tunnel carries. Stations and VLAN stay those of `frame`.
-pub(super) fn ethernet<'a>(frame: Packet<'a>, carried: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+/// The IP packet in an Ethernet frame that a tunnel carries. Stations and VLAN stay those of `link`.
+pub(super) fn ethernet<'a>(link: Link, carried: &'a [u8], depth: u8) -> Option<Packet<'a>> {
     let (h, rest) = carried.split_first_chunk::<14>()?;
-    network(frame, u16::from_be_bytes([h[12], h[13]]), rest, depth)
+    network(link, u16::from_be_bytes([h[12], h[13]]), rest, depth)
 }
 
-fn network<'a>(frame: Packet<'a>, kind: u16, rest: &'a [u8], depth: u8) -> Option<Packet<'a>> {
-    let packet = link::network(frame, kind, rest, depth).ok()?;
-    matches!(packet.body, Body::Ip(_)).then_some(Packet { vlan: frame.vlan, ..packet })
+fn network<'a>(link: Link, kind: u16, rest: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+    let packet = link_layer::network(link, kind, rest, depth).ok()?;
+    matches!(packet.body, Body::Ip(_)).then_some(Packet { vlan: link.vlan, ..packet })
 }
 
 /// GRE version 0. Version 1 (PPTP) carries PPP, mostly encrypted; source routing (RFC 1701) is extinct.
-fn gre<'a>(frame: Packet<'a>, payload: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+fn gre<'a>(link: Link, payload: &'a [u8], depth: u8) -> Option<Packet<'a>> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
@@ -63,25 +63,25 @@ fn gre<'a>(frame: Packet<'a>, payload: &'a [u8], depth: u8) -> Option<Packet<'a>
     let options = 4 * (flags & (CHECKSUM | KEY | SEQUENCE)).count_ones() as usize;
     let rest = rest.get(options..)?;
     match u16::from_be_bytes([*c, *d]) {
-        ethertype::TRANSPARENT_ETHERNET => ethernet(frame, rest, depth),
+        ethertype::TRANSPARENT_ETHERNET => ethernet(link, rest, depth),
         // ERSPAN type I has neither a sequence number nor a header of its own.
-        ERSPAN_II if flags & SEQUENCE == 0 => ethernet(frame, rest, depth),
-        ERSPAN_II => ethernet(frame, rest.get(8..)?, depth),
+        ERSPAN_II if flags & SEQUENCE == 0 => ethernet(link, rest, depth),
+        ERSPAN_II => ethernet(link, rest.get(8..)?, depth),
         ERSPAN_III => {
             let platform_part = if rest.get(11)? & 1 != 0 { 8 } else { 0 };
-            ethernet(frame, rest.get(12 + platform_part..)?, depth)
+            ethernet(link, rest.get(12 + platform_part..)?, depth)
         }
-        kind => network(frame, kind, rest, depth),
+        kind => network(link, kind, rest, depth),
     }
 }
 
 /// VXLAN: the I flag says that the network identifier is valid; the last byte is reserved and zero.
-fn vxlan<'a>(frame: Packet<'a>, payload: &'a [u8], depth: u8) -> Option<Packet<'a>> {
+fn vxlan<'a>(link: Link, payload: &'a [u8], depth: u8) -> Option<Packet<'a>> {
     let (h, carried) = payload.split_first_chunk::<8>()?;
     if h[0] & 0x08 == 0 || h[7] != 0 {
         return None;
     }
-    ethernet(frame, carried, depth)
+    ethernet(link, carried, depth)
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
 
     #[track_caller]
     fn packet(bytes: &[u8]) -> IpPacket<'_> {
-        match ip::either(Packet::EMPTY, bytes, 0).unwrap().body {
+        match ip::either(Link::default(), bytes, 0).unwrap().body {
             Body::Ip(ip) => ip,
             body => panic!("{body:?}"),
         }

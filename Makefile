@@ -1,0 +1,42 @@
+# netmonitor. `make run` and `make test` are all one needs; both set up what they need first.
+
+SHELL := /bin/bash
+RUN_DIR ?= .run
+INTERFACE ?=
+PORT ?= 8080
+BINARY := target/release/netmonitor
+
+.PHONY: help run demo test build setup setup-test check bench screenshots clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## install what building needs (Rust, a C linker)
+	@tests/setup build
+
+setup-test: ## install what the tests need too (browser, namespaces, ab, tcpdump)
+	@tests/setup test
+
+build: setup ## build the release binary
+	cargo build --release --locked
+
+run: build ## build, then watch this machine's network and serve the dashboard
+	@tests/run-here "$(BINARY)" "$(RUN_DIR)" "$(PORT)" "$(INTERFACE)"
+
+demo: build ## the dashboard on a made-up home evening with attacks in it, without root
+	@mkdir -p $(RUN_DIR)
+	cargo run --release --locked --example traffic -- demo $(RUN_DIR)/evening.pcap
+	NETMONITOR_DASHBOARD_PORT=$(PORT) $(BINARY) replay $(RUN_DIR)/evening.pcap --config tests/demo.toml --serve
+
+test: setup-test ## every test: units, captures, namespaces, browser
+	@tests/all
+
+check: setup-test ## fmt, clippy, docs, licences and advisories
+	@tests/check
+
+bench: build ## the numbers of the README, on this machine
+	@tests/bench/run
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf $(RUN_DIR)

@@ -1,0 +1,122 @@
+//! `netmonitor check`: would `run` work? Settings, permission, interface, store, dashboard, lists, one line each.
+
+use super::{Outcome, read_config};
+use crate::capture::interfaces;
+use crate::config::{Config, Server};
+use crate::run;
+use crate::store::{Store, StoreError};
+use crate::time;
+use argh::FromArgs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// validate settings, permissions, interface, store and lists; exit 1 if `run` would not work
+#[derive(FromArgs)]
+#[argh(subcommand, name = "check")]
+pub(super) struct Check {
+    #[argh(option)]
+    /// settings file (default: /etc/netmonitor/config.toml when it exists)
+    config: Option<PathBuf>,
+}
+
+/// What one part is like: right, or wrong, in words.
+type Verdict = Result<String, String>;
+
+impl Check {
+    pub(super) fn start(self) -> Outcome {
+        let config = match read_config(self.config.as_ref(), &[]) {
+            Ok(config) => config,
+            Err(error) => {
+                println!("wrong  settings    {error}");
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        let settings = match &config.file {
+            Some(path) => format!("{} is valid", path.display()),
+            None => "no file; defaults and environment are valid".to_owned(),
+        };
+        let mut parts: Vec<(&str, Verdict)> = vec![("settings", Ok(settings))];
+        parts.extend(capture(&config).into_iter().map(|verdict| ("capture", verdict)));
+        parts.push((
+            "detectors",
+            run::engine(&config, Default::default()).map_or_else(
+                |error| Err(error.to_string()),
+                |_| Ok(format!("{} kinds", crate::detect::KINDS.len())),
+            ),
+        ));
+        parts.push(("store", store(&config)));
+        parts.push(("dashboard", dashboard(&config)));
+        parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
+        for (part, verdict) in &parts {
+            match verdict {
+                Ok(text) => println!("ok     {part:<10}  {text}"),
+                Err(text) => println!("wrong  {part:<10}  {text}"),
+            }
+        }
+        let wrong = parts.iter().any(|(_, verdict)| verdict.is_err());
+        Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+fn capture(config: &Config) -> Vec<Verdict> {
+    let all = interfaces::list();
+    let (names, why) = match run::chosen_interfaces(config, &all) {
+        Ok(chosen) => chosen,
+        Err(error) => return vec![Err(error.to_string())],
+    };
+    let open = |name: &String| match run::open_interface(config, name, 0, &all) {
+        Ok(_) => Ok(format!("{name} can be listened on ({why})")),
+        Err(error) => Err(error.to_string()),
+    };
+    names.iter().map(open).collect()
+}
+
+fn store(config: &Config) -> Verdict {
+    let path = &config.store.path;
+    if !path.exists() {
+        let folder = path.ancestors().skip(1).find(|p| p.exists()).unwrap_or(path);
+        let writable = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK);
+        return match writable {
+            Ok(()) => Ok(format!("{} will be made", path.display())),
+            Err(error) => Err(format!("{} cannot be made: {}: {error}", path.display(), folder.display())),
+        };
+    }
+    match Store::open(path, config.store_options(), time::wall()) {
+        Ok((store, notices)) if notices.is_empty() => Ok(format!(
+            "{}: {} alerts, {} bytes",
+            path.display(),
+            store.stats().alerts,
+            store.stats().file_bytes
+        )),
+        Ok((_, notices)) => Err(notices.join("; ")),
+        Err(StoreError::Locked(path)) => Ok(format!("{} is in use by a running monitor", path.display())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn dashboard(config: &Config) -> Verdict {
+    let dashboard = &config.dashboard;
+    let address = SocketAddr::new(dashboard.host.0, dashboard.port);
+    match (dashboard.server, TcpListener::bind(address)) {
+        (Server::Off, _) => Ok("off".to_owned()),
+        (_, Ok(_)) => Ok(format!("{address} is free")),
+        (_, Err(error)) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Err(format!("{address} is in use, perhaps by a running monitor; dashboard.port chooses another"))
+        }
+        (_, Err(error)) => Err(format!("{address}: {error}")),
+    }
+}
+
+fn lists(config: &Config) -> Vec<Verdict> {
+    let mut lists = run::Lists::new(config, crate::addr::Inside::default(), 0);
+    lists.load();
+    let verdict = |status: &run::ListStatus| match &status.problem {
+        Some(problem) => Err(problem.clone()),
+        None => Ok(format!(
+            "{}: {} indicators, {} lines not understood, {} refused",
+            status.name, status.taken, status.unreadable, status.refused
+        )),
+    };
+    lists.status().iter().map(verdict).collect()
+}

@@ -1,0 +1,122 @@
+//! The commands, one file each. The only place with a boxed error: whatever went wrong becomes one line on standard
+//! error and an exit code: 0 done, 1 failed, 2 wrong use.
+
+mod check;
+mod config;
+mod interfaces;
+mod password;
+mod replay;
+mod run;
+
+use crate::config::Config;
+use argh::FromArgs;
+use std::error::Error;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What a command returns: its exit code, or what went wrong.
+type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+/// Shows who is on your network, what they do, and what is wrong.
+#[derive(FromArgs)]
+struct Arguments {
+    #[argh(switch)]
+    /// print the version
+    version: bool,
+    #[argh(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Run(run::Run),
+    Replay(replay::Replay),
+    Check(check::Check),
+    Interfaces(interfaces::Interfaces),
+    Config(config::Show),
+    Password(password::Password),
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        match std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect() {
+            Ok(arguments) => arguments,
+            Err(raw) => return wrong_use(&format!("argument {raw:?} is not UTF-8")),
+        };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match Arguments::from_args(&["netmonitor"], &arguments) {
+        Ok(Arguments { version: true, .. }) => {
+            say(&format!("netmonitor {}\n", crate::VERSION));
+            ExitCode::SUCCESS
+        }
+        Ok(Arguments { command: Some(command), .. }) => finish(start(command)),
+        Ok(Arguments { command: None, .. }) => wrong_use("no command given"),
+        Err(early) if early.status.is_ok() => {
+            say(&early.output);
+            ExitCode::SUCCESS
+        }
+        Err(early) => wrong_use(early.output.trim()),
+    }
+}
+
+fn start(command: Command) -> Outcome {
+    match command {
+        Command::Run(command) => command.start(),
+        Command::Replay(command) => command.start(),
+        Command::Check(command) => command.start(),
+        Command::Interfaces(command) => command.start(),
+        Command::Config(command) => command.start(),
+        Command::Password(command) => command.start(),
+    }
+}
+
+fn finish(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        // Whoever read our output has heard enough: `netmonitor export … | head`.
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netmonitor: {}", one_line(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}
+
+fn wrong_use(what: &str) -> ExitCode {
+    eprintln!("netmonitor: {}; see `netmonitor --help`", one_line(what).trim_end_matches(['.', ';']));
+    ExitCode::from(2)
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn say(text: &str) {
+    // Nobody listening is no failure of ours.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Reads the settings: defaults, file, environment, then the interfaces of the command line.
+fn read_config(file: Option<&PathBuf>, interfaces: &[String]) -> Result<Config, Box<dyn Error>> {
+    let environment = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    let mut command_line = Vec::new();
+    if !interfaces.is_empty() {
+        command_line.push(("capture.interfaces", interfaces.join(",")));
+    }
+    Ok(Config::load(file.map(PathBuf::as_path), environment, &command_line)?)
+}
+
+/// Begins to log to standard error (the journal), and to a file where the settings name a folder.
+fn start_log(config: &Config) -> Result<(), Box<dyn Error>> {
+    crate::logs::start(&config.log)?;
+    config.notices.iter().for_each(|notice| log::info!("{notice}"));
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Logs: one line per happening to standard error, which the journal keeps; and to a bounded file when wanted.
+
+use crate::config::Log;
+use crate::time;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// A log file is set aside as `.old` at this size; so a log takes at most twice as much.
+const LARGEST: u64 = 4 << 20;
+
+/// Starts logging as the settings say.
+pub fn start(log: &Log) -> io::Result<()> {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(log.level.filter());
+    // The libraries below speak of their own affairs at these levels.
+    builder.filter_module("tide", log::LevelFilter::Warn).filter_module("polling", log::LevelFilter::Warn);
+    builder
+        .filter_module("async_io", log::LevelFilter::Warn)
+        .filter_module("tracing", log::LevelFilter::Warn);
+    // The journal stamps lines itself.
+    let stamped = std::env::var_os("JOURNAL_STREAM").is_none() || !log.dir.as_os_str().is_empty();
+    builder.format(move |out, record| {
+        let level = record.level().as_str().to_ascii_lowercase();
+        if stamped {
+            write!(out, "{} ", time::wall())?;
+        }
+        writeln!(out, "{level}: {}", record.args())
+    });
+    if !log.dir.as_os_str().is_empty() {
+        let file = LogFile::open(log.dir.join("netmonitor.log"))?;
+        builder.target(env_logger::Target::Pipe(Box::new(file)));
+    }
+    builder.try_init().map_err(io::Error::other)
+}
+
+/// Writes to standard error and to a file that never grows beyond [`LARGEST`].
+struct LogFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+}
+
+impl LogFile {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        let file = append(&path)?;
+        let size = file.metadata()?.len();
+        Ok(LogFile { path, file, size })
+    }
+}
+
+fn append(path: &PathBuf) -> io::Result<File> {
+    let wrong =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}; see log.dir", path.display()));
+    OpenOptions::new().append(true).create(true).open(path).map_err(wrong)
+}
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.size + bytes.len() as u64 > LARGEST {
+            std::fs::rename(&self.path, self.path.with_extension("log.old"))?;
+            self.file = append(&self.path)?;
+            self.size = 0;
+        }
+        // The journal may be gone; the file is what was asked for.
+        let _ = io::stderr().write_all(bytes);
+        self.file.write_all(bytes)?;
+        self.size += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_file_is_bounded() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = dir.path().join("logs/netmonitor.log");
+        let mut log = LogFile::open(path.clone()).expect("opened");
+        log.size = LARGEST - 5;
+        log.write_all(b"the last straw\n").expect("written");
+        assert_eq!(std::fs::read(&path).expect("there"), b"the last straw\n");
+        assert!(path.with_extension("log.old").exists());
+    }
+}

@@ -1,0 +1,101 @@
+//! The machine under us, as `/proc` and `/sys` tell it: processor, memory, temperature, load, disk, name.
+
+use crate::event::System;
+use crate::time::{SECOND, Timestamp};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Clock ticks per second in `/proc/self/stat` (USER_HZ, 100 on every Linux that we run on).
+const TICKS: f64 = 100.0;
+
+/// Watches this process and its machine. Every reading is a few hundred bytes of `/proc`.
+pub struct Machine {
+    disk: PathBuf,
+    ticks: Option<(Timestamp, f64)>,
+}
+
+impl Machine {
+    /// A watch; `disk` is a folder on the disk whose free space matters.
+    pub fn new(disk: &Path) -> Self {
+        Machine { disk: disk.to_path_buf(), ticks: None }
+    }
+
+    /// Reads it all; CPU is that since the last reading. The store's numbers are the caller's to fill in.
+    pub fn read(&mut self, now: Timestamp) -> System {
+        let used = processor_ticks();
+        let cpu_percent = match (self.ticks, used) {
+            (Some((then, before)), Some(used)) if now.since(then) > 0 => {
+                (used - before) / TICKS / (now.since(then) as f64 / SECOND as f64) * 100.0
+            }
+            _ => 0.0,
+        };
+        self.ticks = used.map(|used| (now, used));
+        System {
+            cpu_percent: (cpu_percent * 10.0).round() / 10.0,
+            memory_bytes: resident_bytes().unwrap_or(0),
+            temperature_celsius: temperature(),
+            load: load().unwrap_or(0.0),
+            disk_free_bytes: free_bytes(&self.disk),
+            store_bytes: 0,
+            written_today_bytes: 0,
+        }
+    }
+}
+
+/// Processor time of this process, user and system, in ticks.
+fn processor_ticks() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name in parentheses may hold spaces; fields are counted after it: utime and stime are the 14th and 15th.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+}
+
+/// Resident memory of this process.
+pub fn resident_bytes() -> Option<u64> {
+    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// Temperature of the first thermal zone, degrees Celsius.
+fn temperature() -> Option<f64> {
+    let millis = fs::read_to_string("/sys/class/thermal/thermal_zone0/temp").ok()?;
+    Some(millis.trim().parse::<f64>().ok()? / 1000.0)
+}
+
+/// Load average of the last minute.
+fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
+
+/// Free bytes for an ordinary user on the disk of `path`, or of the nearest folder above it that exists.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let stat = path.ancestors().find_map(|p| rustix::fs::statvfs(p).ok())?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
+
+/// The name of this machine.
+pub fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    crate::wire::clean_text(name.as_bytes(), 253)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_memory_and_time() {
+        let mut machine = Machine::new(Path::new("/tmp/none/such"));
+        machine.read(Timestamp::from_secs(1));
+        let mut x = 1u64;
+        for i in 0..300_000_000u64 {
+            x = std::hint::black_box(x.wrapping_mul(i | 1));
+        }
+        let system = machine.read(Timestamp::from_secs(2));
+        assert!(system.memory_bytes > 500_000, "{system:?}");
+        assert!(system.cpu_percent > 0.0, "{system:?}");
+        assert!(system.disk_free_bytes.is_some_and(|b| b > 0));
+        assert!(!host_name().is_empty());
+    }
+}

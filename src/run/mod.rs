@@ -1,0 +1,390 @@
+//! `run`: opens everything, owns everything, and drives it with a handful of tasks on the one thread.
+//!
+//! Each interface is a task that drains its frames straight into the engine; a ticker brings the second; a task
+//! answers commands; HTTP has its own tasks. They share the [`Monitor`] in a `RefCell` that nobody holds across an
+//! await, so there is no lock and no waiting.
+
+mod lists;
+mod monitor;
+mod report;
+
+pub use lists::{ListStatus, Lists};
+pub use monitor::{Kept, Monitor};
+pub use report::kinds;
+
+use crate::addr::{Inside, Ip, MacAddr, Prefix};
+use crate::capture::filter::Exclusions;
+use crate::capture::interfaces::{self, Interface};
+use crate::capture::live::{Live, LiveConfig, LiveError, LiveState, Method};
+use crate::command::Command;
+use crate::config::{Auth, Config, Server, Source};
+use crate::engine::{self, Engine};
+use crate::http::{self, App, AuthMode, Limits, Setup};
+use crate::store::{Store, StoreError};
+use crate::table::Caps;
+use crate::time::{self, SECOND};
+use crate::{machine, service};
+use async_signal::{Signal, Signals};
+use smol::channel::Receiver;
+use smol::future::FutureExt as _;
+use smol::stream::StreamExt as _;
+use smol::{Async, LocalExecutor, Timer};
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+/// Frames per turn of a capture task; then others get theirs. About two milliseconds of work.
+const FRAMES_PER_TURN: usize = 4096;
+/// Commands that may wait.
+const COMMANDS: usize = 64;
+
+/// Why the monitor cannot run.
+#[derive(Debug)]
+pub enum RunError {
+    /// No interface was named and none can be chosen.
+    NoInterface,
+    /// An interface cannot be opened.
+    Capture(LiveError),
+    /// The store cannot be used.
+    Store(StoreError),
+    /// The settings of a detector or a list are wrong.
+    Settings(String),
+    /// The dashboard's address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The system refused something basic.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::NoInterface => f.write_str(
+                "no network interface to listen on was found; name one with --interface or capture.interfaces",
+            ),
+            RunError::Capture(error) => error.fmt(f),
+            RunError::Store(error) => error.fmt(f),
+            RunError::Settings(problem) => f.write_str(problem),
+            RunError::Listen(address, error) => write!(
+                f,
+                "cannot listen on {address}: {error}; choose another with dashboard.host and dashboard.port"
+            ),
+            RunError::System(doing, error) => write!(f, "{doing}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<StoreError> for RunError {
+    fn from(error: StoreError) -> Self {
+        RunError::Store(error)
+    }
+}
+
+/// An engine as the settings want it.
+pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunError> {
+    let mut inside = config.network.inside();
+    if config.network.home.is_empty() {
+        more.inside.prefixes().iter().for_each(|prefix| inside.add(*prefix));
+    }
+    let settings = engine::Settings {
+        caps: Caps::from_memory(config.network.memory_mib),
+        inside,
+        gateways: config.network.gateways.clone(),
+        quiet_period_s: u64::from(config.detect.quiet_period_s),
+        detect: config.kinds.clone(),
+        online_s: config.devices.online_seconds,
+        names: config.devices.names.clone(),
+        ..more
+    };
+    Engine::new(settings).map_err(|problem| RunError::Settings(problem.to_string()))
+}
+
+/// The interfaces to listen on, and why.
+pub fn chosen_interfaces(config: &Config, all: &[Interface]) -> Result<(Vec<String>, String), RunError> {
+    if !config.capture.interfaces.is_empty() {
+        return Ok((config.capture.interfaces.clone(), "named in the settings".to_owned()));
+    }
+    let route = interfaces::default_route();
+    let (name, why) = interfaces::choose(all, route.as_deref()).ok_or(RunError::NoInterface)?;
+    Ok((vec![name], why))
+}
+
+/// Opens one interface the way the settings say; `auto` falls back from the ring to pnet.
+pub fn open_interface(config: &Config, name: &str, number: u8, all: &[Interface]) -> Result<Live, LiveError> {
+    let capture = &config.capture;
+    let own: Vec<Ip> = all.iter().flat_map(|i| i.addresses.iter().map(|(ip, _)| *ip)).collect();
+    let live = |method| LiveConfig {
+        interface: name.to_owned(),
+        number,
+        method,
+        ring_mib: capture.memory_mib,
+        promiscuous: capture.promiscuous,
+        exclusions: Exclusions {
+            networks: capture.exclude_hosts.clone(),
+            ports: capture.exclude_ports.clone(),
+            own: if capture.exclude_self { own.clone() } else { Vec::new() },
+            own_port: (capture.exclude_self && config.dashboard.server != Server::Off)
+                .then_some(config.dashboard.port)
+                .filter(|port| *port != 0),
+        },
+    };
+    match capture.source {
+        Source::Ring => Live::open(live(Method::Ring)),
+        Source::Pnet => Live::open(live(Method::Pnet)),
+        Source::Auto => match Live::open(live(Method::Ring)) {
+            Err(error @ LiveError::System { .. }) => {
+                log::warn!("{error}; falling back to pnet_datalink, which costs more processor time");
+                Live::open(live(Method::Pnet))
+            }
+            other => other,
+        },
+    }
+}
+
+/// Captures, detects, stores and serves until a signal says stop.
+pub fn run(config: Config) -> Result<(), RunError> {
+    let all = interfaces::list();
+    let (names, why) = chosen_interfaces(&config, &all)?;
+    println!("listening on {} ({why})", names.join(", "));
+    let lives = (0u8..)
+        .zip(&names)
+        .map(|(number, name)| open_interface(&config, name, number, &all))
+        .collect::<Result<Vec<Live>, LiveError>>()
+        .map_err(RunError::Capture)?;
+    let (store, notices) = Store::open(&config.store.path, config.store_options(), time::wall())?;
+    notices.iter().for_each(|notice| log::warn!("{notice}"));
+    let store = Arc::new(store);
+    let engine = live_engine(&config, &names, &all, &store)?;
+    let mut monitor = Monitor::new(engine, store, "live", &config.store.path);
+    monitor.watch_lists(Lists::new(&config, Inside::new(networks(&names, &all)), random()?), &config);
+    for live in &lives {
+        monitor.add_interface(live.interface(), live.method());
+    }
+    let executor: Rc<LocalExecutor<'static>> = Rc::default();
+    smol::block_on(executor.run(async {
+        let served = serve(&config, &mut monitor, &all)?;
+        let monitor = Rc::new(RefCell::new(monitor));
+        for (number, live) in lives.into_iter().enumerate() {
+            executor.spawn(capture(live, number, monitor.clone())).detach();
+        }
+        executor.spawn(tick(monitor.clone())).detach();
+        service::notify("READY=1");
+        until_stopped(&executor, &monitor, served).await
+    }))
+}
+
+/// The networks that the interfaces named are in.
+fn networks(names: &[String], all: &[Interface]) -> Vec<Prefix> {
+    let addresses = all.iter().filter(|i| names.contains(&i.name)).flat_map(|i| &i.addresses);
+    addresses.filter_map(|(ip, len)| Prefix::new(*ip, *len)).collect()
+}
+
+/// A number that no stranger knows.
+fn random() -> Result<u64, RunError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// The engine of a live monitor: what the interfaces say of the network, and what earlier runs stored.
+fn live_engine(
+    config: &Config,
+    names: &[String],
+    all: &[Interface],
+    store: &Store,
+) -> Result<Engine, RunError> {
+    let listening = all.iter().filter(|i| names.contains(&i.name));
+    let own: Vec<MacAddr> = listening.map(|i| i.mac).filter(|mac| !mac.is_none()).collect();
+    let mut engine = engine(
+        config,
+        engine::Settings {
+            inside: Inside::new(networks(names, all)),
+            own,
+            live: true,
+            next_alert_id: store.next_alert_id(),
+            learned_s: store.setting(monitor::LEARNED)?.and_then(|s| s.parse().ok()).unwrap_or(0),
+            ..engine::Settings::default()
+        },
+    )?;
+    engine.set_offset(time::wall().micros() - time::monotonic().micros());
+    engine.on_tick(time::monotonic());
+    store.devices()?.iter().for_each(|device| engine.restore_device(device));
+    engine.set_mutes(store.mutes()?);
+    Ok(engine)
+}
+
+/// What the dashboard needs while it runs.
+struct Served {
+    app: Arc<App>,
+    listener: Async<TcpListener>,
+    commands: Receiver<Command>,
+}
+
+/// Opens the dashboard when it is wanted, and says where it is and how to claim it.
+fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Option<Served>, RunError> {
+    let dashboard = &config.dashboard;
+    if dashboard.server == Server::Off {
+        return Ok(None);
+    }
+    let address = SocketAddr::new(dashboard.host.0, dashboard.port);
+    let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
+    let port = listener.get_ref().local_addr().map_or(dashboard.port, |a| a.port());
+    let mode = if dashboard.auth == Auth::None { AuthMode::None } else { AuthMode::Password };
+    let code = service::new_claim_code()
+        .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
+    let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
+    for url in urls(dashboard.host.0, port, all) {
+        println!("dashboard: {url}");
+    }
+    if !app.claimed() {
+        let kept = service::keep_claim_code(&service::run_dir(), &code);
+        println!("claim code: {code} (opens the dashboard the first time, to set a password)");
+        if let Err(error) = kept {
+            log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
+        }
+    }
+    monitor.show_on(app.clone(), kinds(config));
+    Ok(Some(Served { app, listener, commands }))
+}
+
+fn app(
+    config: &Config,
+    store: Arc<Store>,
+    auth: AuthMode,
+    claim_code: Option<String>,
+    replay: bool,
+) -> Result<(Arc<App>, Receiver<Command>), RunError> {
+    let (sender, commands) = smol::channel::bounded(COMMANDS);
+    let connections = config.dashboard.max_connections;
+    let app = App::new(Setup {
+        store,
+        commands: sender,
+        auth,
+        claim_code,
+        limits: Limits {
+            connections,
+            connections_per_address: connections.div_ceil(2),
+            viewers: config.dashboard.max_viewers,
+        },
+        host: machine::host_name(),
+        public_hosts: config.dashboard.public_hosts.clone(),
+        replay,
+    })?;
+    Ok((app, commands))
+}
+
+/// Where a browser finds the dashboard.
+fn urls(host: IpAddr, port: u16, all: &[Interface]) -> Vec<String> {
+    let url = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => format!("http://{ip}:{port}/"),
+        IpAddr::V6(ip) => format!("http://[{ip}]:{port}/"),
+    };
+    if !host.is_unspecified() {
+        return vec![url(host)];
+    }
+    let addresses = all.iter().filter(|i| i.up && !i.loopback).flat_map(|i| &i.addresses);
+    let mut urls: Vec<String> =
+        addresses.map(|(ip, _)| *ip).filter(|ip| ip.is_v4()).map(|ip| url(ip.std())).collect();
+    urls.push(url(IpAddr::from([127, 0, 0, 1])));
+    urls
+}
+
+/// Drains one interface into the engine, for ever.
+async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
+    loop {
+        let pause = async { _ = Timer::after(Duration::from_millis(500)).await };
+        live.readable().or(pause).await;
+        let now = time::monotonic();
+        let mut this = monitor.borrow_mut();
+        let offset = this.engine.offset();
+        let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| this.engine.on_frame(&frame));
+        if let Err(error) = &drained {
+            log::warn!("{error}; waiting for it to come back");
+        }
+        let problem = match live.state() {
+            LiveState::Open => None,
+            LiveState::Waiting { why, .. } => Some(why.clone()),
+        };
+        this.on_interface(number, problem, now, || live.stats());
+        this.settle();
+        drop(this);
+        smol::future::yield_now().await;
+    }
+}
+
+/// Brings the second, the snapshot, and systemd's watchdog.
+async fn tick(monitor: Rc<RefCell<Monitor>>) {
+    let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
+    let watchdog = service::watchdog_interval();
+    let mut fed = time::monotonic();
+    while seconds.next().await.is_some() {
+        let now = time::monotonic();
+        monitor.borrow_mut().on_second(now);
+        if watchdog.is_some_and(|every| now.since(fed).unsigned_abs() >= every.as_micros() as u64) {
+            service::notify("WATCHDOG=1");
+            fed = now;
+        }
+    }
+}
+
+/// Answers commands and serves until a signal; then says good-bye and makes everything durable.
+async fn until_stopped(
+    executor: &Rc<LocalExecutor<'static>>,
+    monitor: &Rc<RefCell<Monitor>>,
+    served: Option<Served>,
+) -> Result<(), RunError> {
+    let mut signals = Signals::new([Signal::Term, Signal::Int])
+        .map_err(|error| RunError::System("signals cannot be received", error))?;
+    let stop = async { drop(signals.next().await) };
+    match served {
+        Some(Served { app, listener, commands }) => {
+            executor.spawn(obey(commands, monitor.clone())).detach();
+            let serving = http::serve(executor.clone(), listener, app.clone());
+            let stop = async {
+                stop.await;
+                app.shutdown();
+                std::future::pending().await
+            };
+            serving.or(stop).await;
+        }
+        None => stop.await,
+    }
+    service::notify("STOPPING=1");
+    log::info!("stopping");
+    monitor.borrow_mut().stop();
+    Ok(())
+}
+
+async fn obey(commands: Receiver<Command>, monitor: Rc<RefCell<Monitor>>) {
+    while let Ok(command) = commands.recv().await {
+        let mut this = monitor.borrow_mut();
+        this.obey(command);
+        this.settle();
+    }
+}
+
+/// Shows what a replay found at `127.0.0.1`, without a password, until a signal.
+pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), RunError> {
+    let store = Arc::new(Store::in_memory(config.store_options())?);
+    kept.keep_in(&store)?;
+    let mut monitor = Monitor::new(engine, store, "replay", &PathBuf::from("."));
+    let executor: Rc<LocalExecutor<'static>> = Rc::default();
+    smol::block_on(executor.run(async {
+        let address = SocketAddr::from(([127, 0, 0, 1], config.dashboard.port));
+        let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
+        let address = listener.get_ref().local_addr().unwrap_or(address);
+        let (app, commands) = app(config, monitor.store(), AuthMode::None, None, true)?;
+        monitor.show_on(app.clone(), kinds(config));
+        monitor.on_second(time::monotonic());
+        let monitor = Rc::new(RefCell::new(monitor));
+        executor.spawn(tick(monitor.clone())).detach();
+        eprintln!("dashboard: http://{address}/ (until interrupted)");
+        until_stopped(&executor, &monitor, Some(Served { app, listener, commands })).await
+    }))
+}

@@ -1,0 +1,362 @@
+//! The monitor while it runs: engine, store and dashboard side by side, and what passes between them.
+//!
+//! An alert is committed before anyone hears of it, so whatever a viewer saw survives a power cut. That an alert
+//! grew is told at once and committed with the next new alert or within [`GROWTH_SECONDS`]: an attack that goes on
+//! must not write to the card every second.
+
+use super::lists::Lists;
+use super::report;
+use crate::alert::AlertRecord;
+use crate::capture::live::{LiveStats, Method};
+use crate::command::{Command, Stage};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
+use crate::http::App;
+use crate::machine::Machine;
+use crate::store::{Store, StoreError};
+use crate::time::{self, SECOND, Timestamp, WallTime};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Name in the store of the seconds learned so far.
+pub const LEARNED: &str = "learned_seconds";
+/// Growth of alerts is committed at least this often.
+const GROWTH_SECONDS: u64 = 10;
+/// Devices and the learned time are saved this often.
+const SAVE_SECONDS: u64 = 300;
+/// Health counters are renewed this often.
+const HEALTH_SECONDS: u64 = 2;
+/// A wall clock that moved by more than this against the monotonic one was set.
+const CLOCK_STEP: i64 = 2 * SECOND;
+/// Alerts that wait for a store that cannot write.
+const MAX_WAITING: usize = 1000;
+
+/// One interface as capture reported it last.
+struct Port {
+    shown: Interface,
+    stats: LiveStats,
+    read_at: Timestamp,
+}
+
+/// Engine, store and dashboard.
+pub struct Monitor {
+    /// The engine; capture feeds it.
+    pub engine: Engine,
+    pub(super) store: Arc<Store>,
+    pub(super) app: Option<Arc<App>>,
+    pub(super) mode: &'static str,
+    pub(super) machine: Machine,
+    pub(super) system: System,
+    pub(super) started: WallTime,
+    pub(super) began: Timestamp,
+    pub(super) recent: Vec<AlertRecord>,
+    pub(super) clock_steps: u64,
+    pub(super) store_problem: Option<String>,
+    pub(super) lists: Option<Lists>,
+    lists_every: u64,
+    ports: Vec<Port>,
+    waiting: BTreeMap<u64, AlertRecord>,
+    seconds: u64,
+    alerts_changed: bool,
+}
+
+impl Monitor {
+    /// A monitor of `mode` (`live` or `replay`); `disk` is where the store is.
+    pub fn new(engine: Engine, store: Arc<Store>, mode: &'static str, disk: &Path) -> Self {
+        Monitor {
+            engine,
+            store,
+            app: None,
+            mode,
+            machine: Machine::new(disk),
+            system: System::default(),
+            started: time::wall(),
+            began: time::monotonic(),
+            recent: Vec::new(),
+            clock_steps: 0,
+            store_problem: None,
+            lists: None,
+            lists_every: 60,
+            ports: Vec::new(),
+            waiting: BTreeMap::new(),
+            seconds: 0,
+            alerts_changed: true,
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> Arc<Store> {
+        self.store.clone()
+    }
+
+    /// Loads the lists and follows their files from now on.
+    pub fn watch_lists(&mut self, mut lists: Lists, config: &Config) {
+        self.engine.set_feeds(lists.load());
+        for status in lists.status() {
+            match &status.problem {
+                Some(problem) => log::warn!("list {}: {problem}", status.name),
+                None => log::info!("list {}: {} indicators", status.name, status.taken),
+            }
+        }
+        self.lists_every = u64::from(config.feeds.reload_seconds);
+        self.lists = Some(lists);
+    }
+
+    /// Adds an interface; its number is the order of adding.
+    pub fn add_interface(&mut self, name: &str, method: Method) {
+        let source = match method {
+            Method::Ring => "ring",
+            Method::Pnet => "pnet",
+        };
+        let shown = Interface { name: name.to_owned(), source, up: true, ..Interface::default() };
+        self.ports.push(Port { shown, stats: LiveStats::default(), read_at: Timestamp::MIN });
+    }
+
+    /// Shows this monitor on a dashboard; `kinds` is the catalogue in English and Dutch.
+    pub fn show_on(&mut self, app: Arc<App>, kinds: (String, String)) {
+        app.set_kinds(kinds.0, kinds.1);
+        self.app = Some(app);
+        self.show();
+    }
+
+    /// What capture says of an interface after a turn; its counters are asked for twice a second.
+    pub fn on_interface(
+        &mut self,
+        number: usize,
+        problem: Option<String>,
+        now: Timestamp,
+        stats: impl FnOnce() -> LiveStats,
+    ) {
+        let Some(port) = self.ports.get_mut(number) else { return };
+        let up = problem.is_none();
+        let changed = up != port.shown.up;
+        if changed || now.since(port.read_at) >= SECOND / 2 {
+            let stats = stats();
+            self.engine.on_dropped(stats.dropped.saturating_sub(port.stats.dropped));
+            (port.stats, port.read_at) = (stats, now);
+            port.shown.packets = stats.received;
+            port.shown.dropped = stats.dropped;
+        }
+        if changed {
+            log::info!("{} is {}", port.shown.name, if up { "back" } else { "down" });
+            port.shown.up = up;
+            port.shown.problem = problem;
+            let down = self.ports.iter().all(|port| !port.shown.up);
+            self.engine.on_link(down);
+        }
+    }
+
+    pub(super) fn interfaces(&self) -> Vec<Interface> {
+        self.ports.iter().map(|port| port.shown.clone()).collect()
+    }
+
+    /// Passes on what the engine has to tell: to the store first, then to viewers and the log.
+    pub fn settle(&mut self) {
+        let (mut raised, mut grown) = (Vec::new(), Vec::new());
+        while let Some(event) = self.engine.poll_event() {
+            match event {
+                Event::Alert(alert) => raised.push(alert.record(self.engine.offset())),
+                Event::AlertGrown(alert) => grown.push(alert.record(self.engine.offset())),
+                Event::Device(device) => {
+                    if let Some(app) = &self.app {
+                        app.publish_device(&device);
+                    }
+                }
+                Event::Traffic(point) => {
+                    let added = self.store.add_traffic(&point);
+                    self.stored(added);
+                }
+            }
+        }
+        for record in raised.iter().chain(&grown) {
+            if self.waiting.len() < MAX_WAITING || self.waiting.contains_key(&record.id) {
+                self.waiting.insert(record.id, record.clone());
+            }
+        }
+        if !raised.is_empty() {
+            self.commit();
+        }
+        for record in &raised {
+            log::warn!("{} {}: {}", record.severity.name(), record.kind, record.summary);
+        }
+        self.alerts_changed |= !raised.is_empty() || !grown.is_empty();
+        if let Some(app) = &self.app {
+            raised.iter().chain(&grown).for_each(|record| app.publish_alert(record));
+        }
+    }
+
+    fn commit(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting: Vec<AlertRecord> = self.waiting.values().cloned().collect();
+        let committed = self.store.commit_alerts(&waiting);
+        if committed.is_ok() {
+            self.waiting.clear();
+        }
+        self.stored(committed);
+    }
+
+    /// Notes whether the store could do what it was asked; says so once per trouble.
+    fn stored(&mut self, result: Result<(), StoreError>) {
+        match result {
+            Ok(()) => self.store_problem = None,
+            Err(error) => {
+                let problem = error.to_string();
+                if self.store_problem.is_none() {
+                    log::error!("{problem}");
+                }
+                self.store_problem = Some(problem);
+            }
+        }
+    }
+
+    /// Once a second: time for the engine, the store, and everyone who watches.
+    pub fn on_second(&mut self, now: Timestamp) {
+        self.seconds += 1;
+        if self.mode == "live" {
+            self.follow_clock(now);
+            self.engine.on_tick(now);
+        }
+        self.settle();
+        if self.seconds.is_multiple_of(GROWTH_SECONDS) {
+            self.commit();
+        }
+        if self.seconds.is_multiple_of(self.lists_every)
+            && let Some(feeds) = self.lists.as_mut().and_then(Lists::reload)
+        {
+            log::info!("the lists of known bad addresses and names were read again");
+            self.engine.set_feeds(feeds);
+        }
+        if self.seconds.is_multiple_of(SAVE_SECONDS) && self.mode == "live" {
+            self.save();
+        }
+        let ticked = self.store.tick(time::wall());
+        self.stored(ticked);
+        self.system = self.machine.read(now);
+        let stats = self.store.stats();
+        self.system.store_bytes = stats.file_bytes;
+        self.system.written_today_bytes = stats.written_today_bytes;
+        self.show();
+    }
+
+    /// Follows the wall clock; a step is told of and expires nothing.
+    fn follow_clock(&mut self, now: Timestamp) {
+        let offset = time::wall().micros() - now.micros();
+        let step = offset - self.engine.offset();
+        if step.abs() > CLOCK_STEP {
+            self.clock_steps += 1;
+            let text = format!("the clock was set by {} s", step / SECOND);
+            log::info!("{text}");
+            if let Some(app) = &self.app {
+                app.publish_status("clock", Some(&text));
+            }
+        }
+        self.engine.set_offset(offset);
+    }
+
+    /// Gives the dashboard what it shows.
+    fn show(&mut self) {
+        let Some(app) = self.app.clone() else { return };
+        if std::mem::take(&mut self.alerts_changed) {
+            self.recent = report::recent(&self.store);
+        }
+        app.set_snapshot(self.snapshot(app.viewers()));
+        if self.seconds % HEALTH_SECONDS <= 1 {
+            app.set_health(self.health());
+        }
+    }
+
+    fn save(&mut self) {
+        let saved = self.store.save_devices(&self.engine.devices());
+        self.stored(saved);
+        let learned = self.engine.learned().to_string();
+        let saved = self.store.set_setting(LEARNED, Some(&learned));
+        self.stored(saved);
+        let hidden: Vec<(u64, u64)> = self.engine.mutes().iter().map(|m| (m.id, m.hidden)).collect();
+        let saved = self.store.set_hidden(&hidden);
+        self.stored(saved);
+    }
+
+    /// Makes everything durable; the last thing before the process ends.
+    pub fn stop(&mut self) {
+        if self.mode != "live" {
+            return;
+        }
+        self.engine.finish();
+        self.settle();
+        self.commit();
+        self.save();
+        let flushed = self.store.flush();
+        self.stored(flushed);
+    }
+
+    /// Answers a question or carries out an order.
+    pub fn obey(&mut self, command: Command) {
+        match command {
+            Command::Devices(reply) => reply(self.engine.devices()),
+            Command::Device(id, reply) => reply(self.engine.device(&id)),
+            Command::ChangeDevice(id, change, reply) => {
+                let record = self.engine.change_device(&id, &change);
+                if let Some(record) = &record {
+                    let saved = self.store.save_devices(std::slice::from_ref(record));
+                    let flushed = saved.and_then(|()| self.store.flush());
+                    self.stored(flushed);
+                }
+                reply(record);
+            }
+            Command::Talkers(limit, reply) => reply(self.engine.talkers(limit)),
+            Command::Mutes(mutes) => {
+                // The engine's counts are ahead of the stored ones.
+                let counts: BTreeMap<u64, u64> =
+                    self.engine.mutes().iter().map(|m| (m.id, m.hidden)).collect();
+                let mutes = mutes.into_iter().map(|mut mute| {
+                    mute.hidden = mute.hidden.max(counts.get(&mute.id).copied().unwrap_or(0));
+                    mute
+                });
+                self.engine.set_mutes(mutes.collect());
+            }
+            Command::SelfTest(reply) => reply(self.self_test()),
+        }
+        self.alerts_changed = true;
+    }
+
+    fn self_test(&mut self) -> Vec<Stage> {
+        let mut stages = report::canary();
+        let began = time::monotonic();
+        let written = self.store.set_setting("selftest", Some(&time::wall().to_string()));
+        let read = written.and_then(|()| self.store.setting("selftest"));
+        stages.push(Stage {
+            stage: "store",
+            passed: matches!(read, Ok(Some(_))),
+            microseconds: time::monotonic().since(began).unsigned_abs(),
+            detail: match read {
+                Ok(_) => "a record was written durably and read back".to_owned(),
+                Err(error) => error.to_string(),
+            },
+        });
+        stages
+    }
+}
+
+/// What a replay found, for a dashboard that shows it afterwards.
+#[derive(Default)]
+pub struct Kept {
+    /// Alerts by id, as they last stood.
+    pub alerts: BTreeMap<u64, AlertRecord>,
+    /// Ten-second steps of traffic.
+    pub traffic: Vec<TrafficPoint>,
+    /// Devices by id, as they last stood.
+    pub devices: BTreeMap<String, DeviceRecord>,
+}
+
+impl Kept {
+    pub(super) fn keep_in(&self, store: &Store) -> Result<(), StoreError> {
+        let alerts: Vec<AlertRecord> = self.alerts.values().cloned().collect();
+        store.commit_alerts(&alerts)?;
+        self.traffic.iter().try_for_each(|point| store.add_traffic(point))?;
+        store.flush()
+    }
+}

@@ -1,0 +1,92 @@
+//! Being a service: readiness and watchdog for systemd, and the files in the run-time folder.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the claim code is kept for whoever may read it.
+const CLAIM_FILE: &str = "claim-code";
+
+/// Tells systemd `state` (`READY=1`, `WATCHDOG=1`, `STOPPING=1`, …; sd_notify(3)). Without systemd, nothing happens.
+pub fn notify(state: &str) {
+    if let Some(path) = std::env::var_os("NOTIFY_SOCKET") {
+        if let Err(error) = send(&path.to_string_lossy(), state) {
+            log::warn!("systemd was not told {state}: {error}");
+        }
+    }
+}
+
+fn send(path: &str, state: &str) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    let address = match path.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(path)?,
+    };
+    socket.send_to_addr(state.as_bytes(), &address).map(drop)
+}
+
+/// How often systemd wants to hear from us: half of WATCHDOG_USEC.
+pub fn watchdog_interval() -> Option<Duration> {
+    let micros: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    Some(Duration::from_micros(micros / 2))
+}
+
+/// The folder for what lives as long as the service: RUNTIME_DIRECTORY of systemd, else `/run/netmonitor`.
+pub fn run_dir() -> PathBuf {
+    match std::env::var_os("RUNTIME_DIRECTORY") {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from("/run/netmonitor"),
+    }
+}
+
+/// A new claim code: eight characters that nobody mixes up, in two groups.
+pub fn new_claim_code() -> Result<String, getrandom::Error> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes)?;
+    let mut code: String = bytes.iter().map(|b| LETTERS[usize::from(b % 32)] as char).collect();
+    code.insert(4, '-');
+    Ok(code)
+}
+
+/// Keeps the claim code in `dir`, readable by its owner alone.
+pub fn keep_claim_code(dir: &Path, code: &str) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(dir)?;
+    let path = dir.join(CLAIM_FILE);
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    io::Write::write_all(&mut file, format!("{code}\n").as_bytes())?;
+    Ok(path)
+}
+
+/// Removes the claim code once it was used.
+pub fn forget_claim_code(dir: &Path) {
+    // It may never have been written.
+    let _ = std::fs::remove_file(dir.join(CLAIM_FILE));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claim_codes_are_readable_and_differ() {
+        let (a, b) = (new_claim_code().expect("random"), new_claim_code().expect("random"));
+        assert_ne!(a, b);
+        assert_eq!(a.len(), 9);
+        assert!(a.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"IO01".contains(c))), "{a}");
+    }
+
+    #[test]
+    fn a_claim_code_is_for_its_owner_alone_and_goes_away() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = keep_claim_code(&dir.path().join("run"), "ABCD-EFGH").expect("written");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        forget_claim_code(&dir.path().join("run"));
+        assert!(!path.exists());
+    }
+}

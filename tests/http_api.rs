@@ -1,0 +1,325 @@
+//! The API: answers held against `/api/openapi.json`, logging in, filters, refusals.
+
+mod client;
+mod fake;
+
+use client::{Answer, ask, get};
+use fake::Fake;
+use netmonitor::http::AuthMode;
+use serde_json::{Value, json};
+
+/// Sends JSON.
+fn send(fake: &Fake, method: &str, path: &str, body: Value) -> Answer {
+    ask(fake.address, method, path, "", Some(&body.to_string()))
+}
+
+/// What in `value` is not as `schema` says, by place.
+fn misfits(all: &Value, schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return misfits(all, all.pointer(&name[1..]).expect("a schema that exists"), value, place, found);
+    }
+    if let Some(ways) = schema["anyOf"].as_array() {
+        let fits = |way: &Value| {
+            let mut inner = Vec::new();
+            misfits(all, way, value, place, &mut inner);
+            inner.is_empty()
+        };
+        if !ways.iter().any(fits) {
+            found.push(format!("{place}: {value} fits none of its ways"));
+        }
+        return;
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    };
+    let is = |t: &&str| match *t {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        _ => value.is_null(),
+    };
+    if !types.iter().any(is) {
+        found.push(format!("{place}: {value} is not {types:?}"));
+        return;
+    }
+    if let Some(allowed) = schema["enum"].as_array()
+        && !allowed.contains(value)
+    {
+        found.push(format!("{place}: {value} is not one of {allowed:?}"));
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.is_object() && value.get(name).is_none() {
+            found.push(format!("{place}: no {name}"));
+        }
+    }
+    if let (Some(known), Some(given)) = (schema["properties"].as_object(), value.as_object()) {
+        for (name, inner) in given {
+            match known.get(name) {
+                Some(schema) => misfits(all, schema, inner, &format!("{place}.{name}"), found),
+                None => found.push(format!("{place}: {name} is not described")),
+            }
+        }
+    }
+    for (at, inner) in value.as_array().into_iter().flatten().enumerate() {
+        misfits(all, &schema["items"], inner, &format!("{place}[{at}]"), found);
+    }
+}
+
+fn as_described(fake: &Fake, method: &str, path: &str, template: &str, answer: &Answer) {
+    let all = get(fake.address, "/api/openapi.json").json();
+    let status = answer.status.to_string();
+    let response = &all["paths"][template][method.to_lowercase()]["responses"][&status];
+    let response = match response["$ref"].as_str() {
+        Some(name) => all.pointer(&name[1..]).expect("a response that exists"),
+        None => response,
+    };
+    assert!(response.is_object(), "{method} {path}: {status} is not described: {answer:?}");
+    if let Some(schema) = response.pointer("/content/application~1json/schema") {
+        let mut found = Vec::new();
+        misfits(&all, schema, &answer.json(), path, &mut found);
+        assert!(found.is_empty(), "{method} {path}: {found:#?}");
+    }
+}
+
+#[test]
+fn answers_are_as_the_api_description_says() {
+    let fake = fake::start(|_| {});
+    fake.store.commit_alerts(&(1..=5).map(fake::alert).collect::<Vec<_>>()).expect("memory");
+    fake.store.add_traffic(fake::snapshot(1).traffic.history.last().expect("300")).expect("memory");
+    for (method, path, template, body, status) in [
+        ("GET", "/healthz", "/healthz", None, 200),
+        ("GET", "/api/dashboard", "/api/dashboard", None, 200),
+        ("GET", "/api/alerts?limit=3", "/api/alerts", None, 200),
+        ("GET", "/api/alerts/3", "/api/alerts/{id}", None, 200),
+        ("GET", "/api/alerts/99", "/api/alerts/{id}", None, 404),
+        ("POST", "/api/alerts/3/ack", "/api/alerts/{id}/ack", Some(json!({ "note": "mine" })), 200),
+        ("POST", "/api/alerts/99/ack", "/api/alerts/{id}/ack", Some(json!({})), 404),
+        ("POST", "/api/alerts/ack", "/api/alerts/ack", Some(json!({ "severity": "low", "note": "" })), 200),
+        ("POST", "/api/alerts/ack", "/api/alerts/ack", Some(json!({ "severity": ["worst"] })), 400),
+        ("POST", "/api/mutes", "/api/mutes", Some(json!({ "kind": "port_scan", "source": "10.0.0.1" })), 201),
+        ("POST", "/api/mutes", "/api/mutes", Some(json!({ "reason": "all of it" })), 400),
+        ("GET", "/api/mutes", "/api/mutes", None, 200),
+        ("DELETE", "/api/mutes/1", "/api/mutes/{id}", None, 204),
+        ("DELETE", "/api/mutes/1", "/api/mutes/{id}", None, 404),
+        ("GET", "/api/devices", "/api/devices", None, 200),
+        ("GET", "/api/devices/020000000001", "/api/devices/{id}", None, 200),
+        ("GET", "/api/devices/ip-fe80%3A%3A1", "/api/devices/{id}", None, 404),
+        ("PATCH", "/api/devices/020000000001", "/api/devices/{id}", Some(json!({ "name": "Printer" })), 200),
+        ("PATCH", "/api/devices/020000000001", "/api/devices/{id}", Some(json!({ "risk": 0 })), 400),
+        ("GET", "/api/traffic?range=24h", "/api/traffic", None, 200),
+        ("GET", "/api/traffic?range=1y", "/api/traffic", None, 400),
+        ("GET", "/api/talkers?limit=3", "/api/talkers", None, 200),
+        ("GET", "/api/kinds?lang=nl", "/api/kinds", None, 200),
+        ("GET", "/api/kinds?lang=xx", "/api/kinds", None, 400),
+        ("GET", "/api/health", "/api/health", None, 200),
+        ("POST", "/api/selftest", "/api/selftest", None, 200),
+        ("POST", "/api/claim", "/api/claim", Some(json!({ "code": "x", "password": "y" })), 409),
+    ] {
+        let body = body.map(|b| b.to_string());
+        let answer = ask(fake.address, method, path, "", body.as_deref());
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        as_described(&fake, method, path, template, &answer);
+    }
+}
+
+#[test]
+fn the_first_password_needs_the_claim_code_and_opens_the_door() {
+    let fake = fake::start(|setup| setup.auth = AuthMode::Password);
+    assert_eq!(get(fake.address, "/healthz").json()["claimed"], false);
+    assert_eq!(get(fake.address, "/").header("location"), "/login");
+    assert_eq!(get(fake.address, "/devices/02").header("location"), "/login?next=/devices/02");
+    assert_eq!(get(fake.address, "/login").status, 200);
+    assert_eq!(get(fake.address, "/api/dashboard").json()["error"]["code"], "no_session");
+    let claim = |code: &str, password: &str| {
+        send(&fake, "POST", "/api/claim", json!({ "code": code, "password": password }))
+    };
+    assert_eq!(send(&fake, "POST", "/api/session", json!({ "password": "anything" })).status, 409);
+    assert_eq!(claim("WRONG", "long enough").status, 403);
+    assert_eq!(claim(fake::CLAIM, "short").status, 400);
+    let claimed = claim(fake::CLAIM, "long enough");
+    assert_eq!(claimed.status, 204, "{claimed:?}");
+    let cookie = claimed.header("set-cookie");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/"),
+        "{cookie}"
+    );
+    let with = format!("cookie: theme=dark; {}\r\n", claimed.cookie());
+    assert_eq!(ask(fake.address, "GET", "/api/dashboard", &with, None).status, 200);
+    assert_eq!(claim(fake::CLAIM, "another one").status, 409, "once is all");
+    assert_eq!(get(fake.address, "/healthz").json()["claimed"], true);
+}
+
+#[test]
+fn sessions_survive_a_restart_end_at_logout_and_are_kept_as_digests() {
+    let store = fake::store();
+    let fake = fake::start_on(store.clone(), |setup| setup.auth = AuthMode::Password);
+    let claimed =
+        send(&fake, "POST", "/api/claim", json!({ "code": fake::CLAIM, "password": "long enough" }));
+    let token = claimed.cookie()["session=".len()..].to_owned();
+    assert_eq!(token.len(), 64);
+    let kept = store.setting("dashboard.sessions").expect("memory").expect("kept");
+    assert!(!kept.contains(&token), "the store holds the token itself");
+    drop(fake);
+    let fake = fake::start_on(store, |setup| setup.auth = AuthMode::Password);
+    let with = format!("cookie: session={token}\r\n");
+    assert_eq!(ask(fake.address, "GET", "/api/alerts", &with, None).status, 200);
+    let other = send(&fake, "POST", "/api/session", json!({ "password": "long enough" }));
+    assert_eq!(ask(fake.address, "DELETE", "/api/session", &with, None).status, 204);
+    assert_eq!(ask(fake.address, "GET", "/api/alerts", &with, None).status, 401);
+    let with_other = format!("cookie: {}\r\n", other.cookie());
+    assert_eq!(ask(fake.address, "GET", "/api/alerts", &with_other, None).status, 200);
+}
+
+#[test]
+fn guessing_is_slowed_down_and_those_inside_stay_inside() {
+    let fake = fake::start(|setup| setup.auth = AuthMode::Password);
+    let claimed =
+        send(&fake, "POST", "/api/claim", json!({ "code": fake::CLAIM, "password": "long enough" }));
+    let with = format!("cookie: {}\r\n", claimed.cookie());
+    let guess = |n: u32| send(&fake, "POST", "/api/session", json!({ "password": format!("guess {n}") }));
+    let first: Vec<u16> = (0..5).map(|n| guess(n).status).collect();
+    assert_eq!(first, [401; 5]);
+    std::thread::scope(|scope| {
+        let side_by_side: Vec<_> = (0..20).map(|n| scope.spawn(move || guess(n).status)).collect();
+        let wrong = side_by_side.into_iter().filter(|_| true).map(|t| t.join().expect("an answer"));
+        assert!(
+            wrong.filter(|status| *status == 401).count() <= 1,
+            "guesses side by side must not slip through"
+        );
+    });
+    let refused = send(&fake, "POST", "/api/session", json!({ "password": "long enough" }));
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|s| s > 0));
+    assert_eq!(
+        ask(fake.address, "GET", "/api/dashboard", &with, None).status,
+        200,
+        "a session is not locked"
+    );
+    assert!(fake.app.stats().logins_failed >= 5);
+}
+
+#[test]
+fn a_token_opens_the_api() {
+    let store = fake::store();
+    // SHA-256 of "secret".
+    let kept =
+        r#"[{"sha256":"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b","created":0}]"#;
+    store.set_setting("dashboard.tokens", Some(kept)).expect("memory");
+    let fake = fake::start_on(store, |setup| setup.auth = AuthMode::Password);
+    for (more, status) in [
+        ("authorization: Bearer secret\r\n", 200),
+        ("authorization: bearer  secret\r\n", 200),
+        ("authorization: Bearer secre\r\n", 401),
+        ("authorization: Basic c2VjcmV0\r\n", 401),
+        ("authorization: \r\n", 401),
+        ("authorization: Bearer\r\n", 401),
+    ] {
+        assert_eq!(ask(fake.address, "GET", "/api/alerts", more, None).status, status, "{more}");
+    }
+}
+
+#[test]
+fn filters_and_cursors_give_each_alert_once_and_wrong_ones_are_named() {
+    let fake = fake::start(|_| {});
+    fake.store.commit_alerts(&(1..=25).map(fake::alert).collect::<Vec<_>>()).expect("memory");
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = get(fake.address, &format!("/api/alerts?limit=10{cursor}")).json();
+        assert_eq!(page["total"], 25);
+        seen.extend(
+            page["alerts"].as_array().expect("alerts").iter().map(|a| a["id"].as_u64().expect("an id")),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (1..=25).rev().collect::<Vec<_>>());
+    let total = |query: &str| get(fake.address, &format!("/api/alerts?{query}")).json()["total"].clone();
+    assert_eq!(total("severity=critical,low"), 13);
+    assert_eq!(total("severity=critical&severity=low"), 13);
+    assert_eq!(total("kind=arp_spoof&q=alert%201"), 3);
+    assert_eq!(total("source=192.168.1.3"), 2);
+    assert_eq!(total("target=192.168.1.250&state=open"), 25);
+    assert_eq!(total("until=2020-01-01"), 0);
+    send(&fake, "POST", "/api/alerts/ack", json!({ "kind": ["arp_spoof"], "note": "known" }));
+    assert_eq!((total("state=acknowledged"), total("state=open")), (json!(7), json!(18)));
+    for (query, named) in [
+        ("limit=501", "limit"),
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=x", "cursor"),
+        ("since=yesterday", "since"),
+        ("severity=worst", "severity"),
+        ("state=shut", "state"),
+        ("format=xml", "format"),
+        ("colour=red", "colour"),
+    ] {
+        let answer = get(fake.address, &format!("/api/alerts?{query}"));
+        let message = answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+        assert!(answer.status == 400 && message.contains(named), "{query}: {answer:?}");
+    }
+}
+
+#[test]
+fn downloads_are_harmless_to_spreadsheets() {
+    let fake = fake::start(|_| {});
+    let mut alert = fake::alert(1);
+    alert.summary = "=HYPERLINK(\"http://evil.example\")".into();
+    fake.store.commit_alerts(&[alert]).expect("memory");
+    let answer = get(fake.address, "/api/alerts?format=csv");
+    assert!(answer.header("content-disposition").contains("alerts.csv"));
+    assert!(answer.body.contains(r#""'=HYPERLINK(""http://evil.example"")""#), "{}", answer.body);
+    assert_eq!(answer.body.lines().count(), 2);
+}
+
+#[test]
+fn wrong_methods_are_told_the_right_ones() {
+    let fake = fake::start(|_| {});
+    for (method, path, allowed) in [
+        ("PUT", "/api/mutes", "GET, HEAD, POST"),
+        ("POST", "/api/dashboard", "GET, HEAD"),
+        ("GET", "/api/claim", "POST"),
+        ("DELETE", "/api/devices/1", "GET, HEAD, PATCH"),
+    ] {
+        let answer = ask(fake.address, method, path, "", None);
+        assert_eq!((answer.status, answer.header("allow")), (405, allowed), "{method} {path}");
+        assert_eq!(answer.json()["error"]["code"], "method_not_allowed");
+    }
+    assert_eq!(get(fake.address, "/api/nothing").json()["error"]["code"], "not_found");
+}
+
+#[test]
+fn a_loop_that_does_not_answer_costs_two_seconds_and_a_full_one_nothing() {
+    let store = fake::store();
+    let (app, orders) = fake::app(&store, |_| {});
+    let listener = netmonitor::http::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let address = listener.get_ref().local_addr().expect("bound");
+    let served = app.clone();
+    let thread = std::thread::spawn(move || {
+        let executor = std::rc::Rc::new(smol::LocalExecutor::new());
+        smol::block_on(executor.run(netmonitor::http::serve(executor.clone(), listener, served)));
+    });
+    let began = std::time::Instant::now();
+    assert_eq!(get(address, "/api/devices").json()["error"]["code"], "no_answer");
+    assert!(began.elapsed().as_millis() < 3000);
+    assert_eq!(get(address, "/api/dashboard").json()["error"]["code"], "starting");
+    assert_eq!(get(address, "/healthz").status, 503, "no capture, no health");
+    drop(orders);
+    assert_eq!(get(address, "/api/devices").json()["error"]["code"], "stopping");
+    app.shutdown();
+    thread.join().expect("stopped");
+}
+
+#[test]
+fn metrics_and_health_carry_the_same_counters() {
+    let fake = fake::start(|_| {});
+    let metrics = get(fake.address, "/metrics");
+    assert!(metrics.body.lines().any(|l| l == "netmonitor_frames_received 12345"), "{}", metrics.body);
+    assert!(metrics.body.contains("netmonitor_dashboard_requests "));
+    assert_eq!(get(fake.address, "/api/health").json()["frames"]["received"], 12_345);
+}
