@@ -186,7 +186,13 @@ on("link", (link) => {
   if (link.status === "lost" || link.status === "live") announce(t(`link.${link.status}.hint`));
   if (link.status === "live") loadKinds().then(freshenTimes);
 });
-on("snapshot", showSnapshot);
+let version = null;
+on("snapshot", ({ monitor }) => {
+  // An updated monitor brings an updated page.
+  version ??= monitor.version;
+  if (version !== monitor.version) location.reload();
+  showSnapshot();
+});
 on("alert", ({ alert, raised }) => {
   if (raised && SEVERITIES.indexOf(alert.severity) < 2) announce(`${t(`severity.${alert.severity}`)}: ${kindTitle(alert.kind)}. ${alert.summary}`);
 });

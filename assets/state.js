@@ -143,6 +143,8 @@ function openStream(mine) {
   };
   listen("snapshot", acceptSnapshot);
   listen("alert", acceptAlert);
+  // This browser was too slow and missed events, or many alerts changed at once: views ask again.
+  listen("status", (status) => (status.lagged || status.detail === "alerts_acknowledged") && emit("resumed"));
   listen("device", (device) => {
     state.devices.set(device.id, device);
     emit("device", device);

@@ -119,12 +119,13 @@ export function alertsView(view) {
 
   function leave(row, alert) {
     const next = row.nextElementSibling ?? row.previousElementSibling;
-    const focused = row.contains(document.activeElement) || document.activeElement === document.body;
+    const ours = row.contains(document.activeElement) || document.querySelector("dialog[open]");
     rows.delete(alert.id);
     row.remove();
     total -= 1;
     show();
-    if (focused) next?.querySelector("[data-focus]").focus();
+    // The dialog that caused it gives the focus back to a row that is gone: the next one takes it.
+    if (ours) setTimeout(() => next?.querySelector("[data-focus]").focus(), 30);
   }
 
   async function open(id) {

@@ -40,7 +40,7 @@ export function deviceView(view) {
     return h("form", { class: "card", oninput: () => (editing = true), onsubmit: send },
       h("h2", {}, t("device.yours")),
       field(t("device.rename"), h("input", { name: "name", value: device.name ?? "", maxlength: 64, placeholder: device.label, autocomplete: "off" }), t("device.rename.hint")),
-      field(t("device.notes"), h("textarea", { name: "notes", rows: 3, value: device.notes ?? "", maxlength: 500 })),
+      field(t("device.notes"), h("textarea", { name: "notes", rows: 3, value: device.notes ?? "", maxlength: 2000 })),
       h("label", { class: "check" }, h("input", { type: "checkbox", name: "important", checked: device.important }), h("span", {}, t("important"), h("small", {}, t("important.hint")))),
       problem, h("div", { class: "actions" }, save));
     async function send(event) {
@@ -62,7 +62,7 @@ export function deviceView(view) {
 }
 
 const heading = (d) => h("header", { class: "page-head" }, h("a", { class: "back", href: "/devices" }, t("nav.devices")),
-  h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.label)), h("p", { class: `muted presence${d.online ? " on" : ""}` }, h("i", { class: "lamp" }), d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)]));
+  h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.name || d.label)), h("p", { class: `muted presence${d.online ? " on" : ""}` }, h("i", { class: "lamp" }), d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)]));
 
 function facts(d) {
   const line = (key, ...value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));

@@ -14,7 +14,8 @@ const CHUNK = 100;
 const DAY = 86_400_000;
 
 const today = (d) => d.bytes_in_today + d.bytes_out_today;
-const text = (a, b) => a.localeCompare(b, undefined, { numeric: true, sensitivity: "base" });
+// One collator for all: `localeCompare` makes its own at every call, a second for ten thousand devices.
+const text = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
 // id, header, order; `down` sorts largest first at the first click.
 const COLUMNS = [

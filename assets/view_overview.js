@@ -15,7 +15,12 @@ const URGENT = ["critical", "high", "medium"];
 
 export function overviewView(view) {
   const parts = [sentence(), trafficCard(), alertsCard(), talkersCard(), devicesCard(), sensorStrip()];
-  const show = (what) => parts.forEach((p) => p.update(what));
+  const element = h("div", { class: "overview" }, parts.map((p) => p.element), view.kiosk && h("a", { class: "leave", href: "/" }, t("kiosk.leave")));
+  // Shown with its first figures, so that nothing moves when they arrive.
+  const show = (what) => {
+    parts.forEach((p) => p.update(what));
+    element.dataset.ready = "";
+  };
   if (state.snapshot) show("snapshot");
   view.on("snapshot", () => show("snapshot"));
   view.on("alert", () => state.snapshot && show("alert"));
@@ -24,7 +29,7 @@ export function overviewView(view) {
   document.addEventListener("kindschange", again);
   view.cleanup(() => document.removeEventListener("kindschange", again));
   view.cleanup(() => parts.forEach((p) => p.end?.()));
-  return h("div", { class: "overview" }, parts.map((p) => p.element), view.kiosk && h("a", { class: "leave", href: "/" }, t("kiosk.leave")));
+  return element;
 }
 
 // ---- the sentence

@@ -5,7 +5,7 @@
 #![cfg(feature = "live")]
 
 use netmonitor::capture::filter::Exclusions;
-use netmonitor::capture::live::{Live, LiveConfig, LiveError, LiveState, Method};
+use netmonitor::capture::live::{Live, LiveConfig, LiveError, LiveState, Method, any_readable};
 use netmonitor::time::{self, SECOND, Timestamp};
 use netmonitor::wire::LinkType;
 use pnet_datalink::{Channel, DataLinkSender};
@@ -210,13 +210,14 @@ fn survives(method: Method) {
     ] {
         assert!(ip(lose));
         let mut seen = vec![];
+        let patience = time::monotonic().plus(2 * SECOND);
         let lost = loop {
-            match turn(&mut live, Duration::from_secs(2), 64, &mut seen) {
-                Some(Ok(_)) => {}
-                other => break other.expect("notice of the loss within two seconds"),
+            assert!(time::monotonic() < patience, "no notice of the loss within two seconds");
+            if let Some(Err(e)) = turn(&mut live, Duration::from_secs(2), 64, &mut seen) {
+                break e;
             }
         };
-        assert!(matches!(lost, Err(LiveError::Lost { .. })), "{lost:?}");
+        assert!(matches!(lost, LiveError::Lost { .. }), "{lost:?}");
         assert!(matches!(live.state(), LiveState::Waiting { .. }));
         let before = cpu();
         assert!(turn(&mut live, Duration::from_secs(3), 64, &mut seen).is_none(), "nothing to drain");
@@ -303,6 +304,33 @@ fn own_frames_are_seen_and_loopback_frames_once() {
             live.drain(1000, time::monotonic(), 0, count).expect("open");
             assert_eq!(found, 1, "{method:?}");
         }
+    });
+}
+
+#[test]
+fn several_interfaces_are_waited_for_at_once() {
+    in_namespace(|| {
+        let names = ["gen0", "cap0"];
+        let mut all = names.map(|name| {
+            let number = name.as_bytes()[0];
+            Live::open(LiveConfig { interface: name.into(), number, ..config(Method::Ring) }).expect("opened")
+        });
+        send(&mut *sender(), &frame(1, 60, None));
+        let mut seen = vec![];
+        let enough = time::monotonic().plus(2 * SECOND);
+        while seen.len() < 2 && time::monotonic() < enough {
+            smol::block_on(any_readable(&mut all));
+            for live in &mut all {
+                let note = |f: netmonitor::capture::Frame<'_>| {
+                    if f.data[12..14] == EXPERIMENT {
+                        seen.push(f.interface);
+                    }
+                };
+                live.drain(64, time::monotonic(), 0, note).expect("open");
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, b"cg");
     });
 }
 

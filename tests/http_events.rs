@@ -5,11 +5,12 @@ mod fake;
 
 use client::{connect, get, read};
 use netmonitor::bus::RING;
-use netmonitor::http::Limits;
+use netmonitor::http::{AuthMode, Limits};
+use netmonitor::time::{SECOND, monotonic};
 use smol::stream::StreamExt as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An event as a browser sees it.
 #[derive(Debug, PartialEq)]
@@ -71,9 +72,9 @@ impl Viewer {
 }
 
 fn until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
-    let began = Instant::now();
+    let began = monotonic();
     while !done() {
-        assert!(began.elapsed() < limit, "{what}: not within {limit:?}");
+        assert!(monotonic() < began + limit, "{what}: not within {limit:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -187,12 +188,12 @@ fn a_viewer_that_stops_reading_is_dropped_and_one_that_leaves_is_seen_at_once() 
     until("one left", Duration::from_millis(500), || fake.app.viewers() == 1);
     let mut device = fake::device(1);
     device.notes = "x".repeat(50_000);
-    let began = Instant::now();
+    let began = monotonic();
     until("the stalled one is dropped", Duration::from_secs(14), || {
         fake.app.publish_device(&device);
         fake.app.viewers() == 0
     });
-    assert!(began.elapsed() > Duration::from_secs(9), "ten seconds without a byte, not less");
+    assert!(monotonic().since(began) > 9 * SECOND, "ten seconds without a byte, not less");
     assert_eq!(fake.app.stats().viewers_stalled, 1);
     drop(stalled);
 }
@@ -207,6 +208,26 @@ fn beyond_the_cap_viewers_are_told_when_to_try_again() {
     drop(held);
     until("room again", Duration::from_secs(1), || fake.app.viewers() == 0);
     open(fake.address, "/api/events", "");
+}
+
+#[test]
+fn a_stream_ends_with_the_session_that_opened_it() {
+    let fake = fake::start(|setup| setup.auth = AuthMode::Password);
+    let claim = format!(r#"{{"code":"{}","password":"long enough"}}"#, fake::CLAIM);
+    let claimed = client::ask(fake.address, "POST", "/api/claim", "", Some(&claim));
+    let login = || {
+        let body = r#"{"password":"long enough"}"#;
+        client::ask(fake.address, "POST", "/api/session", "", Some(body)).cookie()
+    };
+    let (mine, other) = (format!("cookie: {}\r\n", claimed.cookie()), format!("cookie: {}\r\n", login()));
+    let mut ended = open(fake.address, "/api/events", &mine);
+    let _goes_on = open(fake.address, "/api/events", &other);
+    assert_eq!(client::ask(fake.address, "DELETE", "/api/session", &mine, None).status, 204);
+    fake.app.publish_alert(&fake::alert(77));
+    let mut rest = String::new();
+    ended.read_to_string(&mut rest).expect("closed in order");
+    assert!(!rest.contains("event:alert"), "{rest}");
+    assert_eq!(fake.app.viewers(), 1);
 }
 
 #[test]

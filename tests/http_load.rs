@@ -17,21 +17,44 @@ fn main() {
         eprintln!("SKIPPED: ab is missing (apache2-utils), the load test did not run");
         return;
     }
-    let mut server = Server::start();
+    let mut server = Server::start("none");
     println!("resident, nobody connected: {} KiB", server.resident());
     let held = viewers_cost_little(&mut server);
     requests_are_answered_whole(&server);
     println!("resident after all that: {} KiB", server.resident());
+    logging_in_gives_its_memory_back();
     let names = server.threads();
     drop(held);
     assert_eq!(names.len(), 2, "the main thread and async-io's: {names:?}");
     println!("threads under load: {names:?}");
 }
 
+fn logging_in_gives_its_memory_back() {
+    let server = Server::start("password");
+    let (idle, before) = (server.resident(), server.cpu());
+    let body = format!(r#"{{"code":"{}","password":"long enough"}}"#, fake::CLAIM);
+    assert_eq!(client::ask(server.address, "POST", "/api/claim", "", Some(&body)).status, 204);
+    for _ in 0..9 {
+        let body = r#"{"password":"long enough"}"#;
+        assert_eq!(client::ask(server.address, "POST", "/api/session", "", Some(body)).status, 204);
+    }
+    let (resident, cost) = (server.resident(), (server.cpu() - before) / 10);
+    println!(
+        "a login: {cost} us CPU, {} KiB at most, resident {idle} KiB before and {resident} after",
+        server.peak()
+    );
+    assert!(resident < idle + 2048, "the hash's memory stays");
+}
+
 /// Serves until killed. A line on standard input publishes a snapshot.
 fn serve() {
     let store = fake::store();
-    let (app, orders) = fake::app(&store, |_| {});
+    let password = std::env::args().nth(2).as_deref() == Some("password");
+    let (app, orders) = fake::app(&store, |setup| {
+        if password {
+            setup.auth = netmonitor::http::AuthMode::Password;
+        }
+    });
     app.set_snapshot(fake::snapshot(1));
     let listener = netmonitor::http::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
     println!("listening {}", listener.get_ref().local_addr().expect("bound"));
@@ -111,9 +134,9 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Server {
+    fn start(auth: &str) -> Server {
         let mut process = Command::new(std::env::current_exe().expect("this test"))
-            .arg("serve")
+            .args(["serve", auth])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -130,10 +153,17 @@ impl Server {
     fn publish(&mut self) {
         self.process.stdin.as_mut().expect("piped").write_all(b"\n").expect("it reads");
     }
-    /// KiB.
+    /// KiB now.
     fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+    /// KiB at most so far.
+    fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+    fn memory(&self, name: &str) -> u64 {
         let status = self.proc("status");
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("always there");
+        let line = status.lines().find(|l| l.starts_with(name)).expect("always there");
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
     }
     /// User and system time so far, microseconds.

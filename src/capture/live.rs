@@ -8,7 +8,9 @@ use super::ring::{PacketSocket, Ring};
 use crate::time::{self, SECOND, Timestamp};
 use crate::wire::LinkType;
 use smol::{Async, Timer};
+use std::future::{Future, poll_fn};
 use std::os::fd::{AsFd, OwnedFd};
+use std::task::Poll;
 use std::time::Duration;
 use std::{error, fmt, io};
 
@@ -139,6 +141,18 @@ impl error::Error for LiveError {
             _ => None,
         }
     }
+}
+
+/// Waits until any of `all` has something to drain; then drain them all. May be dropped at any point.
+///
+/// Moments run forward within one interface; between interfaces they may be a ring's delay (20 ms) apart.
+pub async fn any_readable(all: &mut [Live]) {
+    let mut waits: Vec<_> = all.iter_mut().map(|live| Box::pin(live.readable())).collect();
+    poll_fn(|context| match waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 enum Source {

@@ -233,8 +233,8 @@ impl CaptureFile {
 struct Header {
     order: Order,
     link: LinkType,
-    /// Fractions of a second per microsecond: 1 or 1000.
-    fraction: i64,
+    /// Whether stamps have nanoseconds, else microseconds.
+    nanos: bool,
     /// Length of a record's header.
     record: usize,
 }
@@ -249,16 +249,16 @@ impl Header {
             [.., 0xb2, 0xa1] => Order::Little,
             _ => return None,
         };
-        let (fraction, record) = match order.u32(head, 0)? {
-            0xa1b2_c3d4 => (1, 16),
-            0xa1b2_3c4d => (1000, 16),
+        let (nanos, record) = match order.u32(head, 0)? {
+            0xa1b2_c3d4 => (false, 16),
+            0xa1b2_3c4d => (true, 16),
             // Two more words per record: interface, protocol, direction.
-            0xa1b2_cd34 => (1, 24),
+            0xa1b2_cd34 => (false, 24),
             _ => return None,
         };
         // Above the low 16 bits stand the length of the frame check sequence and reserved bits.
         let link = LinkType::from_pcap(order.u32(head, 20)? as u16);
-        Some(Header { order, link, fraction, record })
+        Some(Header { order, link, nanos, record })
     }
 
     #[inline]
@@ -267,11 +267,11 @@ impl Header {
         if head.is_empty() {
             return Ok(None);
         }
-        let word = |at| self.order.u32(head, at).unwrap_or(0);
-        let (seconds, fraction, captured, wire_len) = (word(0), word(4), word(8) as usize, word(12));
-        if head.len() < self.record {
+        let Some(fields) = head.first_chunk::<16>().filter(|_| head.len() >= self.record) else {
             return Err(Damage(format!("the file ends within a record header, after {} bytes", head.len())));
-        }
+        };
+        let word = |at| self.order.u32(fields, at).unwrap_or(0);
+        let (seconds, fraction, captured, wire_len) = (word(0), word(4), word(8) as usize, word(12));
         if captured > MAX_RECORD {
             return Err(Damage(format!("record of {captured} bytes")));
         }
@@ -281,7 +281,8 @@ impl Header {
             let there = there - self.record;
             return Err(Damage(format!("the file ends within a record, after {there} of {captured} bytes")));
         }
-        let wall = WallTime::from_micros(i64::from(seconds) * SECOND + i64::from(fraction) / self.fraction);
+        let micros = i64::from(if self.nanos { fraction / 1000 } else { fraction });
+        let wall = WallTime::from_micros(i64::from(seconds) * SECOND + micros);
         Ok(Some(Record { wall, link: self.link, interface: 0, wire_len, data: self.record..whole, whole }))
     }
 }

@@ -1,8 +1,10 @@
 //! Answers and refusals: JSON both, with the status that says what happened.
 
+use crate::time::{self, SECOND};
 use http_types::StatusCode;
 use hyper::body::Bytes;
 use serde::Serialize;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use tide::Response;
 
 /// What a route gives back.
@@ -54,7 +56,13 @@ impl Refusal {
 
 impl From<crate::store::StoreError> for Refusal {
     fn from(error: crate::store::StoreError) -> Self {
-        log::error!("dashboard: {error}");
+        // Whoever asks can cause it again and again, so it is told once a minute.
+        static TOLD: AtomicI64 = AtomicI64::new(0);
+        let now = time::monotonic().micros();
+        if now - TOLD.load(Relaxed) > 60 * SECOND {
+            TOLD.store(now, Relaxed);
+            log::error!("dashboard: {error}");
+        }
         Refusal::new(StatusCode::InternalServerError, "store_failed", error.to_string())
     }
 }

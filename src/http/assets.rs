@@ -16,7 +16,10 @@ macro_rules! files {
 
 /// Everything under `/static/`.
 const FILES: &[(&str, &[u8])] = files! {
-    "app.css" "app.js" "favicon.svg"
+    "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "chart.js" "dom.js" "favicon.svg"
+    "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js" "search.js" "state.js" "theme.js"
+    "traffic.js" "view_alerts.js" "view_device.js" "view_devices.js" "view_health.js" "view_login.js"
+    "view_overview.js" "view_settings.js"
 };
 
 const INDEX: &[u8] = include_bytes!("../../assets/index.html");
@@ -83,4 +86,19 @@ pub async fn icon(_: Request<State>) -> Answer {
 /// GET `/api/openapi.json`.
 pub async fn openapi(_: Request<State>) -> Answer {
     Ok(answer::bytes("application/json", Bytes::from_static(OPENAPI)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_in_the_table_with_a_media_type() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/assets")).expect("the folder");
+        let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
+        let mut there: Vec<String> = names.filter(|n| n != "index.html" && n != "openapi.json").collect();
+        there.sort();
+        assert_eq!(there, FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        assert!(there.iter().all(|name| media_type(name) != "application/octet-stream"), "{there:?}");
+    }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol::Timer;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,11 +31,21 @@ pub const SESSIONS_SETTING: &str = "dashboard.sessions";
 /// The store's setting that holds API tokens.
 const TOKENS_SETTING: &str = "dashboard.tokens";
 
-/// A session or token as it is kept.
+/// API tokens kept.
+const TOKENS: usize = 32;
+
+/// A session or token as it is kept. An API token has an id and a name, too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Kept {
+pub struct Kept {
     sha256: String,
-    created: i64,
+    /// Seconds of Unix time.
+    pub created: i64,
+    /// Number of an API token.
+    #[serde(default)]
+    pub id: u64,
+    /// What an API token is for.
+    #[serde(default)]
+    pub name: String,
 }
 
 /// Who may pass.
@@ -42,8 +53,10 @@ pub struct Auth {
     mode: AuthMode,
     claim: Mutex<Option<String>>,
     sessions: Mutex<Vec<Kept>>,
-    tokens: Vec<Kept>,
+    tokens: Mutex<Vec<Kept>>,
     failures: Mutex<Failures>,
+    /// Grows whenever a session or token ends, so that open streams ask again.
+    ended: AtomicU64,
     /// One password hash at a time.
     turn: async_lock::Mutex<()>,
 }
@@ -64,8 +77,9 @@ impl Auth {
             mode,
             claim: Mutex::new(claim_code),
             sessions: Mutex::new(load(store, SESSIONS_SETTING)?),
-            tokens: load(store, TOKENS_SETTING)?,
+            tokens: Mutex::new(load(store, TOKENS_SETTING)?),
             failures: Mutex::default(),
+            ended: AtomicU64::new(0),
             turn: async_lock::Mutex::new(()),
         })
     }
@@ -84,7 +98,12 @@ impl Auth {
     pub fn admits(&self, cookies: Option<&str>, authorization: Option<&str>) -> bool {
         self.mode == AuthMode::None
             || cookies.and_then(session_in).is_some_and(|token| self.knows_session(token))
-            || authorization.and_then(bearer).is_some_and(|token| find(&self.tokens, token).is_some())
+            || authorization.and_then(bearer).is_some_and(|token| find(&lock(&self.tokens), token).is_some())
+    }
+
+    /// How many times a session or token has ended.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Relaxed)
     }
 
     fn knows_session(&self, token: &str) -> bool {
@@ -139,16 +158,15 @@ impl Auth {
     }
 
     fn begin(&self, store: &Store) -> Result<String, Refusal> {
-        let no_random = || Refusal::busy("no_random", "the system has no random bytes yet", 2);
-        let token = hex(&random::<32>().ok_or_else(no_random)?);
+        let token = fresh()?;
         let mut sessions = lock(&self.sessions);
         let now = time::wall().secs();
         sessions.retain(|s| s.created < CLOCK_SET || now < s.created.saturating_add(SESSION_SECONDS));
         if sessions.len() >= SESSIONS {
             sessions.remove(0);
         }
-        sessions.push(Kept { sha256: digest(&token), created: now });
-        save(store, &sessions)?;
+        sessions.push(Kept { sha256: digest(&token), created: now, id: 0, name: String::new() });
+        save(store, SESSIONS_SETTING, &sessions)?;
         Ok(token)
     }
 
@@ -157,9 +175,57 @@ impl Auth {
         let mut sessions = lock(&self.sessions);
         if let Some(at) = cookies.and_then(session_in).and_then(|token| find(&sessions, token)) {
             sessions.remove(at);
-            save(store, &sessions)?;
+            self.ended.fetch_add(1, Relaxed);
+            save(store, SESSIONS_SETTING, &sessions)?;
         }
         Ok(())
+    }
+
+    /// Changes the password and ends every session: the token of a new one.
+    pub async fn change_password(
+        &self,
+        store: &Store,
+        peer: IpAddr,
+        old: &str,
+        new: &str,
+    ) -> Result<String, Refusal> {
+        self.login(store, peer, old).await?;
+        let _turn = self.turn.lock().await;
+        let hash = password::hash(new).map_err(|error| Refusal::bad(error.to_string()))?;
+        store.set_setting(password::SETTING, Some(&hash))?;
+        lock(&self.sessions).clear();
+        self.ended.fetch_add(1, Relaxed);
+        self.begin(store)
+    }
+
+    /// The API tokens there are.
+    pub fn tokens(&self) -> Vec<Kept> {
+        lock(&self.tokens).clone()
+    }
+
+    /// Makes an API token: what is kept of it, and the token itself, which is told this once.
+    pub fn add_token(&self, store: &Store, name: String) -> Result<(Kept, String), Refusal> {
+        let mut tokens = lock(&self.tokens);
+        if tokens.len() >= TOKENS {
+            let message = format!("there are {TOKENS} tokens already; delete one first");
+            return Err(Refusal::new(StatusCode::Conflict, "too_many_tokens", message));
+        }
+        let token = fresh()?;
+        let id = 1 + tokens.iter().map(|t| t.id).max().unwrap_or(0);
+        let kept = Kept { sha256: digest(&token), created: time::wall().secs(), id, name };
+        tokens.push(kept.clone());
+        save(store, TOKENS_SETTING, &tokens)?;
+        Ok((kept, token))
+    }
+
+    /// Ends an API token; false when there is none.
+    pub fn delete_token(&self, store: &Store, id: u64) -> Result<bool, Refusal> {
+        let mut tokens = lock(&self.tokens);
+        let before = tokens.len();
+        tokens.retain(|t| t.id != id);
+        self.ended.fetch_add(1, Relaxed);
+        save(store, TOKENS_SETTING, &tokens)?;
+        Ok(tokens.len() < before)
     }
 
     fn fail(&self, peer: IpAddr) {
@@ -181,9 +247,15 @@ impl Auth {
     }
 }
 
-fn save(store: &Store, sessions: &[Kept]) -> Result<(), StoreError> {
-    let text = serde_json::to_string(sessions).unwrap_or_default();
-    store.set_setting(SESSIONS_SETTING, Some(&text))
+fn save(store: &Store, setting: &str, kept: &[Kept]) -> Result<(), StoreError> {
+    let text = serde_json::to_string(kept).unwrap_or_default();
+    store.set_setting(setting, Some(&text))
+}
+
+/// A new secret of 256 bits.
+fn fresh() -> Result<String, Refusal> {
+    let no_random = || Refusal::busy("no_random", "the system has no random bytes yet", 2);
+    Ok(hex(&random::<32>().ok_or_else(no_random)?))
 }
 
 fn find(kept: &[Kept], token: &str) -> Option<usize> {

@@ -15,14 +15,17 @@ pub struct Guard;
 
 #[async_trait]
 impl Middleware<State> for Guard {
-    async fn handle(&self, request: Request<State>, next: Next<'_, State>) -> tide::Result {
+    async fn handle(&self, mut request: Request<State>, next: Next<'_, State>) -> tide::Result {
         if let Err(refusal) = same_site(&request) {
             return Ok(refusal.response());
         }
         let (method, path) = (request.method(), request.url().path().to_owned());
         let access = routes::access(method, &path);
-        if access != Access::Open && !admitted(&request) {
-            return Ok(no_session(access, &request));
+        if access != Access::Open {
+            if !admitted(&request) {
+                return Ok(no_session(access, &request));
+            }
+            request.set_ext(Admitted);
         }
         let response = next.run(request).await;
         Ok(match response.status() {
@@ -32,6 +35,9 @@ impl Middleware<State> for Guard {
         })
     }
 }
+
+/// Marks a request whose sender has a session or token.
+pub struct Admitted;
 
 /// tide's own refusals have no body.
 fn unexplained(response: &Response) -> bool {
@@ -56,7 +62,7 @@ fn admitted(request: &Request<State>) -> bool {
 }
 
 /// A browser is sent to the login page, everything else is told.
-fn no_session(access: Access, request: &Request<State>) -> Response {
+pub fn no_session(access: Access, request: &Request<State>) -> Response {
     if access == Access::Page {
         let mut response = Response::new(StatusCode::SeeOther);
         let next = request.url().path();

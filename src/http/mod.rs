@@ -31,8 +31,8 @@ mod session;
 mod sse;
 mod wire;
 
-pub use app::{App, AuthMode, Limits, Setup};
-pub use wire::{bind, serve};
+pub use app::{App, AuthMode, Limits, Setup, Stats};
+pub use wire::{ACCESS, bind, serve};
 
 /// What every route gets.
 type State = std::sync::Arc<App>;
@@ -42,4 +42,11 @@ type State = std::sync::Arc<App>;
 enum Peer {
     /// A TCP client.
     Address(std::net::IpAddr),
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Peer::Address(address) = self;
+        address.fmt(f)
+    }
 }

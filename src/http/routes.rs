@@ -1,6 +1,6 @@
 //! The one table of routes. What it does not list as open needs a session.
 
-use super::guard::Guard;
+use super::guard::{self, Admitted, Guard};
 use super::{State, alerts, assets, devices, monitor, mutes, session, sse};
 use http_types::Method;
 use tide::{Request, Response, Server};
@@ -36,6 +36,10 @@ macro_rules! routes {
 
         fn mount(server: &mut Server<State>) {
             $(server.at($path).method(Method::$method, |request: Request<State>| async move {
+                // The guard judged the path; this judges the handler that tide chose for it.
+                if Access::$access != Access::Open && request.ext::<Admitted>().is_none() {
+                    return Ok(guard::no_session(Access::$access, &request));
+                }
                 let response: Response = match $handler(request).await {
                     Ok(response) => response,
                     Err(refusal) => refusal.response(),
@@ -80,6 +84,10 @@ routes! {
     Get "/api/kinds" Session monitor::kinds,
     Get "/api/health" Session monitor::health,
     Post "/api/selftest" Session monitor::self_test,
+    Post "/api/password" Session session::change_password,
+    Get "/api/tokens" Session session::tokens,
+    Post "/api/tokens" Session session::add_token,
+    Delete "/api/tokens/:id" Session session::delete_token,
     Get "/api/openapi.json" Session assets::openapi,
     Get "/metrics" Session monitor::metrics,
 }

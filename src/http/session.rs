@@ -1,10 +1,13 @@
-//! Logging in and out, and setting the first password.
+//! Logging in and out, passwords, API tokens.
 
+use super::alerts::note;
 use super::answer::{self, Answer, Refusal};
-use super::auth::{COOKIE, SESSION_SECONDS};
+use super::auth::{COOKIE, Kept, SESSION_SECONDS};
 use super::{AuthMode, Peer, State, query};
+use crate::time::{SECOND, WallTime};
 use http_types::StatusCode;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::net::IpAddr;
 use tide::Request;
 
@@ -19,6 +22,19 @@ struct Login {
 struct Claim {
     code: String,
     password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    old: String,
+    new: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
 }
 
 /// POST `/api/session`: a cookie for the right password.
@@ -44,6 +60,48 @@ pub async fn logout(request: Request<State>) -> Answer {
     let app = request.state();
     app.auth.logout(&app.store, request.header("cookie").map(|v| v.as_str()))?;
     with_cookie("", 0)
+}
+
+/// POST `/api/password`: changes the password; every other session ends.
+pub async fn change_password(mut request: Request<State>) -> Answer {
+    let wanted: Change = query::body(&mut request).await?;
+    let (app, peer) = (request.state(), peer(&request)?);
+    with_cookie(&app.auth.change_password(&app.store, peer, &wanted.old, &wanted.new).await?, SESSION_SECONDS)
+}
+
+fn shown(token: &Kept) -> Value {
+    json!({ "id": token.id, "name": token.name, "created": WallTime::from_micros(token.created * SECOND) })
+}
+
+/// GET `/api/tokens`: names, never the tokens themselves.
+pub async fn tokens(request: Request<State>) -> Answer {
+    let tokens: Vec<Value> = request.state().auth.tokens().iter().map(shown).collect();
+    answer::json(&json!({ "tokens": tokens }))
+}
+
+/// POST `/api/tokens`: a new one, told this once.
+pub async fn add_token(mut request: Request<State>) -> Answer {
+    let wanted: Named = query::body(&mut request).await?;
+    let app = request.state();
+    let name: String = note(&wanted.name).chars().take(64).collect();
+    if name.is_empty() {
+        return Err(Refusal::bad("name must say what the token is for"));
+    }
+    let (kept, token) = app.auth.add_token(&app.store, name)?;
+    let mut told = shown(&kept);
+    told["token"] = token.into();
+    let mut response = answer::json(&told)?;
+    response.set_status(StatusCode::Created);
+    Ok(response)
+}
+
+/// DELETE `/api/tokens/{id}`.
+pub async fn delete_token(request: Request<State>) -> Answer {
+    let app = request.state();
+    match app.auth.delete_token(&app.store, query::part(&request, "id", "token")?)? {
+        true => answer::nothing(),
+        false => Err(Refusal::missing("token")),
+    }
 }
 
 /// No `Secure`: the dashboard speaks plain HTTP in the home network.

@@ -3,6 +3,7 @@
 use super::State;
 use super::answer::{Answer, Refusal};
 use super::app::App;
+use super::auth::Auth;
 use super::paced::Paced;
 use super::query::Query;
 use crate::alert::AlertRecord;
@@ -98,6 +99,27 @@ pub struct Subscription {
     first: Vec<u8>,
     reader: Reader,
     seat: Seat,
+    pass: Pass,
+}
+
+/// What a viewer showed to get in. When any session or token ends, it is looked at again.
+struct Pass {
+    cookie: Option<Box<str>>,
+    authorization: Option<Box<str>>,
+    ended: u64,
+}
+
+impl Pass {
+    fn of(request: &Request<State>) -> Pass {
+        let header = |name| request.header(name).map(|v| v.as_str().into());
+        let ended = request.state().auth.ended();
+        Pass { cookie: header("cookie"), authorization: header("authorization"), ended }
+    }
+
+    fn holds(&mut self, auth: &Auth) -> bool {
+        let before = std::mem::replace(&mut self.ended, auth.ended());
+        before == self.ended || auth.admits(self.cookie.as_deref(), self.authorization.as_deref())
+    }
 }
 
 /// GET `/api/events`.
@@ -119,11 +141,13 @@ pub async fn events(request: Request<State>) -> Answer {
             first.extend_from_slice(&snapshot);
         }
         if let Some(last) = header.or(asked) {
-            for missed in app.store.alerts_since_id(last, RESUME)? {
-                first.extend_from_slice(&alert(&missed));
+            let missed = app.store.alerts_since_id(last, RESUME)?;
+            if missed.len() == RESUME {
+                first.extend_from_slice(&status("live", Some("older_alerts_left_out"), None));
             }
+            missed.iter().for_each(|missed| first.extend_from_slice(&alert(missed)));
         }
-        response.insert_ext(Subscription { first, reader, seat });
+        response.insert_ext(Subscription { first, reader, seat, pass: Pass::of(&request) });
     }
     Ok(response)
 }
@@ -133,7 +157,7 @@ pub async fn stream<S>(mut stream: Paced<S>, head: Vec<u8>, subscription: Subscr
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Subscription { first, mut reader, seat } = subscription;
+    let Subscription { first, mut reader, seat, mut pass } = subscription;
     let ended = async {
         stream.write_all(&head).await?;
         drop(head);
@@ -141,6 +165,7 @@ where
         drop(first);
         loop {
             match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
+                Some(Next::Event(_)) if !pass.holds(&seat.0.auth) => return stream.close().await,
                 Some(Next::Event(event)) => stream.write_all(&event).await?,
                 Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
                 Some(Next::Closed) => return stream.close().await,

@@ -10,6 +10,8 @@ use super::convert;
 use super::paced::Paced;
 use super::sse::{self, Subscription};
 use super::{Peer, routes};
+use crate::time::{self, SECOND, Timestamp};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use smol::future::FutureExt as _;
@@ -43,6 +45,9 @@ const BACKLOG: i32 = 4096;
 const STOP_TIME: Duration = Duration::from_millis(800);
 /// How long a refused client may go on sending, so that it reads the refusal instead of a reset.
 const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// Log target of one line per request at level debug: address, method, path, status.
+pub const ACCESS: &str = "dashboard_access";
 
 type Executor = Rc<LocalExecutor<'static>>;
 type Server = tide::Server<Arc<App>>;
@@ -83,6 +88,7 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<Ap
 }
 
 async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
+    let mut told = Timestamp::MIN;
     loop {
         match listener.accept().await {
             Ok((stream, from)) => match Place::take(shared, from.ip().to_canonical()) {
@@ -94,7 +100,11 @@ async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
             },
             Err(error) => {
                 // Out of descriptors, most likely: connections that end will free some.
-                log::warn!("dashboard: cannot accept a connection: {error}");
+                // A stranger can cause it, so it is told once a minute.
+                if time::monotonic().since(told) > 60 * SECOND {
+                    told = time::monotonic();
+                    log::warn!("dashboard: cannot accept connections: {error}");
+                }
                 Timer::after(Duration::from_millis(100)).await;
             }
         }
@@ -175,14 +185,7 @@ where
     let service = service_fn(|request| {
         let (shared, taken) = (shared.clone(), taken.clone());
         Box::pin(async move {
-            shared.app.counts.requests.fetch_add(1, Relaxed);
-            let mut answer = match convert::request(request, peer).await {
-                Ok(request) => match shared.server.respond(request).await {
-                    Ok(answer) => answer,
-                    Err(error) => http_types::Response::new(error.status()),
-                },
-                Err(refusal) => refusal.response().into(),
-            };
+            let mut answer = respond(&shared, request, peer).await;
             match answer.ext_mut().remove::<Subscription>() {
                 None => convert::answer(answer).await,
                 Some(subscription) => {
@@ -223,6 +226,24 @@ where
     }
 }
 
+/// One request through tide.
+async fn respond(shared: &Shared, request: hyper::Request<Incoming>, peer: Peer) -> http_types::Response {
+    shared.app.counts.requests.fetch_add(1, Relaxed);
+    let asked = log::log_enabled!(target: ACCESS, log::Level::Debug)
+        .then(|| format!("{peer} {} {}", request.method(), request.uri().path().escape_default()));
+    let answer = match convert::request(request, peer).await {
+        Ok(request) => match shared.server.respond(request).await {
+            Ok(answer) => answer,
+            Err(error) => http_types::Response::new(error.status()),
+        },
+        Err(refusal) => refusal.response().into(),
+    };
+    if let Some(asked) = asked {
+        log::debug!(target: ACCESS, "{asked} {}", answer.status() as u16);
+    }
+    answer
+}
+
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -250,4 +271,14 @@ async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
             Timer::after(LINGER_TIME).await;
         })
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_one_connection_is_survived() {
+        smol::block_on(survive(async { panic!("on purpose") }));
+    }
 }

@@ -240,11 +240,9 @@ impl Trace {
 
     /// Adds a TCP segment.
     pub fn tcp(&mut self, at: i64, from: End, to: End, segment: Segment) {
-        if !segment.data.is_empty() || segment.zeros > 0 {
-            self.segments += 1;
-            if self.lose_every != 0 && self.segments.is_multiple_of(self.lose_every) {
-                return;
-            }
+        let has_data = !segment.data.is_empty() || segment.zeros > 0;
+        if has_data && self.lose_one_in != 0 && self.rng.below(self.lose_one_in) == 0 {
+            return;
         }
         self.ip(at, from.host, to.host, 6, &tcp(from, to, &segment), segment.zeros);
     }

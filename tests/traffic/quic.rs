@@ -3,8 +3,9 @@
 
 use super::rng::Rng;
 use super::tls;
-use aes_gcm::Aes128Gcm;
 use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::aes::cipher::BlockCipherEncrypt;
+use aes_gcm::{Aes128Gcm, KeyInit, aes};
 
 const INITIAL_SALT: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc,
@@ -59,7 +60,6 @@ fn protect(header: Vec<u8>, frames: &[u8], dcid: &[u8]) -> Vec<u8> {
     packet.extend(sealed);
     let mut mask: aes::Block =
         <[u8; 16]>::try_from(&packet[number_at + 4..number_at + 20]).expect("16 bytes").into();
-    use aes::cipher::{BlockCipherEncrypt, KeyInit};
     aes::Aes128::new(&hp.into()).encrypt_block(&mut mask);
     packet[0] ^= mask[0] & 0x0f;
     for i in 0..4 {

@@ -30,10 +30,9 @@ pub struct Trace {
     pub vlan: Option<u16>,
     /// Bytes kept of each frame from now on.
     pub snap: usize,
-    /// Each how-many-th TCP segment with data is lost before the sensor, 0 for none: a mirror port that cannot keep up.
-    pub lose_every: u32,
-    /// TCP segments with data so far.
-    pub segments: u32,
+    /// One in how many TCP segments with data is lost before the sensor, by chance, 0 for none: a mirror port that
+    /// cannot keep up.
+    pub lose_one_in: u64,
     /// IPv4 identification of the next packet.
     pub ident: u16,
     frames: Vec<Frame>,
@@ -43,7 +42,7 @@ impl Trace {
     /// An empty trace; `name` seeds its chance.
     pub fn named(name: &str) -> Trace {
         let rng = Rng::named(name);
-        Trace { rng, vlan: None, snap: WHOLE, lose_every: 0, segments: 0, ident: 1, frames: Vec::new() }
+        Trace { rng, vlan: None, snap: WHOLE, lose_one_in: 0, ident: 1, frames: Vec::new() }
     }
 
     /// Adds a frame of `data` followed by `zeros` zero bytes, padded to Ethernet's minimum, cut to the snap length.

@@ -14,14 +14,12 @@ pub const TABLE: &[Scenario] = &[
     raises(
         "capture_loss",
         &[alert("capture_loss", "", "")],
-        "Downloads for three minutes of which the mirror port loses each 20th data segment; the receiver acknowledges all.",
-        |t| downloads(t, 1_000_000, 20),
+        "Downloads for three minutes of which the mirror port loses one data segment in 15; the receiver acknowledges all.",
+        |t| downloads(t, 1_000_000, 15),
     ),
-    silent(
-        "capture_loss_under",
-        "Downloads twice as large of which one segment is lost: 0.04 % of its minute.",
-        |t| downloads(t, 2_000_000, 5_000),
-    ),
+    silent("capture_loss_under", "Downloads twice as large of which one segment in 4,000 is lost.", |t| {
+        downloads(t, 2_000_000, 4_000)
+    }),
     silent(
         "capture_loss_harmless",
         "Downloads that began before the capture, segments cut short, retransmissions, order lost: nothing is missing.",
@@ -52,9 +50,9 @@ pub const TABLE: &[Scenario] = &[
     ),
 ];
 
-fn downloads(t: &mut Trace, bytes: usize, lose_every: u32) {
+fn downloads(t: &mut Trace, bytes: usize, lose_one_in: u64) {
     background(t, 0, 3 * MIN, 10);
-    t.lose_every = lose_every;
+    t.lose_one_in = lose_one_in;
     t.snap = 90;
     for i in 0..6 {
         let (name, ip) = SITES[i as usize];

@@ -1,0 +1,272 @@
+// One person's way through the dashboard, in a real browser.
+//
+//   npm ci --prefix tests/browser
+//   node tests/browser/journey.mjs BASE_URL CLAIM_CODE SCREENSHOT_DIR
+//
+// BASE_URL is a monitor that nobody has claimed yet (with `-` as CLAIM_CODE: one without a password). It should see
+// traffic; steps about alerts and devices are skipped, and say so, when there are none. CHROMIUM names the browser
+// (default /usr/bin/chromium). Prints one line per step, then `N passed, N failed`; exits 1 when one failed.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [base, code, shots] = process.argv.slice(2);
+if (!base || !code || !shots) {
+  console.error("usage: node journey.mjs BASE_URL CLAIM_CODE SCREENSHOT_DIR");
+  process.exit(2);
+}
+mkdirSync(shots, { recursive: true });
+const origin = new URL(base).origin;
+const password = "correct horse battery staple";
+const results = { passed: 0, failed: 0 };
+const complaints = [];
+const foreign = [];
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: "en-GB", colorScheme: "light" });
+const page = await context.newPage();
+page.setDefaultTimeout(10_000);
+watch(page);
+
+// Being told "not logged in" while not logged in is no complaint; everything else on the console is.
+function watch(target) {
+  target.on("console", (m) => {
+    const refused = m.text().includes("status of 401");
+    if (["error", "warning"].includes(m.type()) && !refused) complaints.push(`${m.text()} (${m.location().url})`);
+  });
+  target.on("pageerror", (e) => complaints.push(e.stack ?? e.message));
+  target.on("request", (r) => {
+    const url = new URL(r.url());
+    if (url.protocol !== "data:" && url.origin !== origin) foreign.push(r.url());
+  });
+}
+
+async function step(name, run) {
+  try {
+    const note = await run();
+    results.passed += 1;
+    console.log(`ok    ${name}${note ? ` (${note})` : ""}`);
+  } catch (error) {
+    results.failed += 1;
+    console.log(`FAIL  ${name}: ${String(error.message ?? error).split("\n")[0]}`);
+    await shot(`failed-${results.failed}`).catch(() => {});
+  }
+}
+
+function expect(condition, words) {
+  if (!condition) throw new Error(words);
+}
+
+const shot = (name, target = page) => target.screenshot({ path: join(shots, `${name}.png`) });
+const text = (selector) => page.locator(selector).first().innerText();
+const go = (path) => page.goto(origin + path, { waitUntil: "domcontentloaded" });
+const live = () => page.waitForSelector('html[data-link="live"]', { timeout: 20_000 });
+const overflow = (target = page) => target.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+if (code !== "-") {
+  await step("a stranger is led to the page that claims the monitor", async () => {
+    await go("/alerts");
+    await page.waitForSelector('input[name="code"]');
+    await shot("claim");
+  });
+  await step("a wrong claim code is refused in words", async () => {
+    await page.fill('input[name="code"]', "not-the-code");
+    await page.fill('input[name="password"]', password);
+    await page.fill('input[name="again"]', password);
+    await page.click("button.primary");
+    await page.waitForFunction(() => document.querySelector(".problem")?.textContent.length > 5);
+    complaints.splice(0, complaints.length, ...complaints.filter((c) => !/status of 4\d\d.*\/api\/claim/.test(c)));
+  });
+  await step("two different passwords are refused before they are sent", async () => {
+    await page.fill('input[name="code"]', code);
+    await page.fill('input[name="again"]', `${password}r`);
+    await page.click("button.primary");
+    await page.waitForFunction(() => /differ/.test(document.querySelector(".problem")?.textContent));
+  });
+  await step("the right code and a password open the dashboard", async () => {
+    await page.fill('input[name="again"]', password);
+    await page.click("button.primary");
+    await live();
+    expect(new URL(page.url()).pathname === "/alerts", `the page asked for at first comes back, not ${page.url()}`);
+  });
+  await step("logging out ends the session", async () => {
+    await go("/settings");
+    await live();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.waitForSelector('input[autocomplete="current-password"]');
+  });
+  await step("a wrong password is refused in words", async () => {
+    await page.fill('input[autocomplete="current-password"]', "wrong password");
+    await page.click("button.primary");
+    await page.waitForFunction(() => document.querySelector(".problem")?.textContent.length > 5);
+    await shot("login-refused");
+  });
+  await step("the right password logs in", async () => {
+    await page.fill('input[autocomplete="current-password"]', password);
+    await page.click("button.primary");
+    await live();
+  });
+}
+
+await step("the first screen says in one sentence how things are", async () => {
+  await go("/");
+  await live();
+  await page.waitForFunction(() => document.querySelector(".state h1")?.textContent.trim().length > 5);
+  await shot("overview-light");
+  return text(".state h1");
+});
+
+await step("figures arrive every second", async () => {
+  const seen = new Set();
+  const end = Date.now() + 15_000;
+  while (seen.size < 3 && Date.now() < end) {
+    seen.add(await page.evaluate(() => [...document.querySelectorAll(".legend b, .sensor b")].map((b) => b.textContent).join(" ")));
+    await page.waitForTimeout(400);
+  }
+  expect(seen.size >= 3, `only ${seen.size} different readings in 15 s`);
+});
+
+await step("the chart is drawn, and read out by the keyboard", async () => {
+  await page.waitForFunction(() => Number(document.querySelector(".chart")?.getAttribute("aria-valuemax")) > 1);
+  const inked = await page.evaluate(() => {
+    const canvas = document.querySelector(".chart canvas");
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return data.some((v, i) => i % 4 === 3 && v > 0);
+  });
+  expect(inked, "the canvas is empty");
+  await page.focus(".chart");
+  await page.keyboard.press("ArrowLeft");
+  const said = await page.getAttribute(".chart", "aria-valuetext");
+  expect(/bit\/s/.test(said ?? ""), `the readout says ${said}`);
+  await page.keyboard.press("Escape");
+  return said;
+});
+
+await step("an alert opens with its evidence, and is acknowledged with a note", async () => {
+  await page.keyboard.press("g");
+  await page.keyboard.press("a");
+  await page.waitForSelector(".alert-list .row, .empty");
+  if (!(await page.locator(".alert-list .row").count())) return "skipped: no open alerts";
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".detail h2");
+  await page.waitForSelector(".detail table, .detail .muted");
+  const sentence = await text(".detail h2");
+  const id = new URL(page.url()).searchParams.get("id");
+  await shot("alert");
+  await page.locator('.detail [data-key="e"]').click();
+  await page.fill('dialog textarea[name="note"]', "Seen on the journey");
+  await page.locator("dialog button.primary").click();
+  await page.waitForSelector("dialog", { state: "detached" });
+  await go(`/alerts?state=all&id=${id}`);
+  await page.waitForSelector(".detail .ack");
+  expect((await text(".detail .ack")).includes("Seen on the journey"), "the note is kept");
+  return sentence;
+});
+
+await step("the alert list is filtered, and the filter is in the address", async () => {
+  await go("/alerts");
+  await page.waitForSelector(".alert-list .row, .empty");
+  await page.getByRole("button", { name: "High", exact: true }).click();
+  await page.keyboard.press("/");
+  await page.keyboard.type("zzz-nothing");
+  await page.waitForSelector(".empty");
+  await page.waitForFunction(() => location.search.includes("severity=high") && location.search.includes("q=zzz-nothing"));
+});
+
+await step("devices are listed, found, sorted and renamed", async () => {
+  await go("/devices");
+  await page.waitForSelector(".devices tbody tr, .empty");
+  await shot("devices");
+  if (!(await page.locator(".devices tbody tr").count())) return "skipped: no devices";
+  await page.locator("th.name button").click();
+  expect((await page.getAttribute("th.name", "aria-sort")) === "ascending", "sorted by name");
+  await page.locator(".devices tbody tr a").first().click();
+  await page.waitForSelector('form input[name="name"]');
+  await page.fill('input[name="name"]', "Journey’s device <b>");
+  await page.locator("form button.primary").click();
+  await page.waitForFunction(() => document.querySelector("h1")?.textContent.includes("Journey’s device <b>"));
+  await shot("device");
+  await page.fill('input[name="name"]', "");
+  await page.locator("form button.primary").click();
+  await page.waitForFunction(() => !document.querySelector("h1")?.textContent.includes("Journey’s device"));
+});
+
+await step("health shows counters", async () => {
+  await go("/health");
+  await page.waitForSelector(".health-body table");
+  await shot("health");
+});
+
+await step("dark is dark, and stays after a reload", async () => {
+  await go("/settings");
+  await page.getByRole("button", { name: "Dark", exact: true }).click();
+  await go("/");
+  await live();
+  const lightness = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).reduce((a, b) => a + Number(b), 0));
+  expect(lightness < 150, `the page is ${lightness}`);
+  await page.waitForTimeout(1500);
+  await shot("overview-dark");
+});
+
+await step("Dutch is Dutch", async () => {
+  await page.getByRole("button", { name: "NL", exact: true }).click();
+  await page.waitForFunction(() => document.documentElement.lang === "nl" && document.querySelector("nav").textContent.includes("Meldingen"));
+  await page.getByRole("button", { name: "EN", exact: true }).click();
+});
+
+await step("an unknown page says so", async () => {
+  await page.evaluate(() => {
+    history.pushState(null, "", "/no/such/page");
+    dispatchEvent(new PopStateEvent("popstate"));
+  });
+  await page.waitForSelector("text=There is no such page");
+});
+
+await step("nothing sticks out at 360 pixels", async () => {
+  const phone = await browser.newContext({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, storageState: await context.storageState() });
+  const small = await phone.newPage();
+  watch(small);
+  for (const path of ["/", "/alerts", "/alerts?state=all", "/devices", "/health", "/settings"]) {
+    await small.goto(origin + path, { waitUntil: "domcontentloaded" });
+    await small.waitForSelector('html[data-link="live"]', { timeout: 20_000 });
+    await small.waitForTimeout(600);
+    const over = await overflow(small);
+    expect(over <= 0, `${path} sticks out by ${over} px`);
+    await shot(`phone${path === "/" ? "-overview" : path.replace(/\W+/g, "-")}`, small);
+  }
+  await phone.close();
+});
+
+await step("a wall screen shows the kiosk without scrolling", async () => {
+  await page.setViewportSize({ width: 1920, height: 1080 });
+  await go("/kiosk");
+  await live();
+  await page.waitForTimeout(1500);
+  const over = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
+  await shot("kiosk");
+  expect(over <= 0 && (await overflow()) <= 0, `it is ${over} px too tall`);
+});
+
+await step("the page says when the connection is lost, and comes back by itself", async () => {
+  const away = (route) => route.abort();
+  await context.route("**/api/**", away);
+  await go("/");
+  await page.waitForSelector('html[data-link="lost"] .notice:not([hidden])');
+  await shot("lost");
+  await context.unroute("**/api/**", away);
+  await live();
+  await page.waitForSelector(".notice", { state: "hidden" });
+  complaints.splice(0, complaints.length, ...complaints.filter((c) => !c.includes("ERR_FAILED")));
+});
+
+await step("the console stayed clean", async () => expect(!complaints.length, complaints.join(" | ")));
+await step("no other host was asked for anything", async () => expect(!foreign.length, foreign.join(" ")));
+
+await browser.close();
+console.log(`${results.passed} passed, ${results.failed} failed`);
+process.exit(results.failed ? 1 : 0);
