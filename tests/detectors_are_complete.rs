@@ -1,6 +1,4 @@
-//! House rules that no compiler knows. Here: what every detector brings with it.
-//!
-//! Each kind has its file, a capture that must raise it with the expected alerts beside it, texts in English and Dutch,
+//! What every detector brings with it, which no compiler knows.
 //! and settings whose ranges hold their defaults and whose docs say what they are.
 
 use netmonitor::detect::{KINDS, SECTIONS, Texts};
