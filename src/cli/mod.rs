@@ -8,6 +8,7 @@ mod password;
 mod replay;
 mod run;
 
+use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
 use argh::FromArgs;
 use std::error::Error;
@@ -46,7 +47,9 @@ pub fn main() -> ExitCode {
             Ok(arguments) => arguments,
             Err(raw) => return wrong_use(&format!("argument {raw:?} is not UTF-8")),
         };
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // argh takes a lone `-` for an option without a name; this is the same file by its other name.
+    let named = |argument| if argument == "-" { STANDARD_INPUT } else { argument };
+    let arguments: Vec<&str> = arguments.iter().map(|a| named(a.as_str())).collect();
     match Arguments::from_args(&["netmonitor"], &arguments) {
         Ok(Arguments { version: true, .. }) => {
             say(&format!("netmonitor {}\n", crate::VERSION));
