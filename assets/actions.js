@@ -33,21 +33,36 @@ function enterSubmits(event) {
   event.target.form.requestSubmit();
 }
 
-const SPANS = [["1h", 3600], ["1d", 86400], ["1w", 604800], ["30d", 2592000], ["forever", 0]];
+const SPANS = [
+  ["1h", 3600],
+  ["1d", 86400],
+  ["1w", 604800],
+  ["30d", 2592000],
+  ["forever", 0],
+];
 
 /** Asks what to hide and how long, then mutes. */
 export function mute(alert, done = () => {}) {
   const source = alert.source?.ip;
   const target = alert.target?.ip;
   const box = (key, value, label, checked) =>
-    value && h("label", { class: "check" }, h("input", { type: "checkbox", name: key, value, checked }), h("span", {}, label));
-  const until = h("select", { name: "until" }, SPANS.map(([id, s]) => h("option", { value: s, selected: id === "1w" }, t(`mute.${id}`))));
+    value &&
+    h("label", { class: "check" }, h("input", { type: "checkbox", name: key, value, checked }), h("span", {}, label));
+  const until = h(
+    "select",
+    { name: "until" },
+    SPANS.map(([id, s]) => h("option", { value: s, selected: id === "1w" }, t(`mute.${id}`))),
+  );
   const content = [
     h("p", { class: "muted" }, t("mute.explain")),
-    h("fieldset", {}, h("legend", {}, t("mute.what")),
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, t("mute.what")),
       box("kind", alert.kind, [t("mute.kind"), " ", h("b", {}, kindTitle(alert.kind))], true),
       box("source", source, [t("mute.source"), " ", name(partyName(alert.source)), ` (${source})`], true),
-      box("target", target, [t("mute.target"), " ", name(partyName(alert.target)), ` (${target})`], !source)),
+      box("target", target, [t("mute.target"), " ", name(partyName(alert.target)), ` (${target})`], !source),
+    ),
     field(t("mute.until"), until),
     field(t("mute.reason"), h("input", { name: "reason", maxlength: 500, autocomplete: "off", autofocus: true })),
   ];
@@ -73,20 +88,43 @@ export function muteList(view) {
     try {
       const answer = await get("/api/mutes");
       const mutes = Array.isArray(answer) ? answer : (answer?.mutes ?? []);
-      fill(el, mutes.length ? h("ul", { class: "plain-list" }, mutes.map(row)) : empty(t("mutes.none"), t("mutes.none.why")));
+      fill(
+        el,
+        mutes.length ? h("ul", { class: "plain-list" }, mutes.map(row)) : empty(t("mutes.none"), t("mutes.none.why")),
+      );
     } catch (error) {
       fill(el, empty(t("error.load"), error.message));
     }
   };
-  const row = (m) => h("li", { class: "mute" },
-    h("div", {},
-      h("p", {}, m.kind ? h("b", {}, kindTitle(m.kind)) : t("mutes.any"), m.source && [` ${t("from")} `, h("code", {}, m.source)],
-        m.target && [` ${t("towards")} `, h("code", {}, m.target)], m.port && ` ${t("port")} ${m.port}`),
-      h("p", { class: "muted" }, [
-        m.until ? t("mutes.until", { time: moment(m.until, now()) }) : t("mutes.forever"),
-        t("mutes.hidden", { n: count(m.hidden) }), m.reason && `“${m.reason}”`,
-      ].filter(Boolean).join(" · "))),
-    h("button", { type: "button", title: full(m.created), onclick: () => end(m) }, icon("close"), t("mutes.end")));
+  const row = (m) =>
+    h(
+      "li",
+      { class: "mute" },
+      h(
+        "div",
+        {},
+        h(
+          "p",
+          {},
+          m.kind ? h("b", {}, kindTitle(m.kind)) : t("mutes.any"),
+          m.source && [` ${t("from")} `, h("code", {}, m.source)],
+          m.target && [` ${t("towards")} `, h("code", {}, m.target)],
+          m.port && ` ${t("port")} ${m.port}`,
+        ),
+        h(
+          "p",
+          { class: "muted" },
+          [
+            m.until ? t("mutes.until", { time: moment(m.until, now()) }) : t("mutes.forever"),
+            t("mutes.hidden", { n: count(m.hidden) }),
+            m.reason && `“${m.reason}”`,
+          ]
+            .filter(Boolean)
+            .join(" · "),
+        ),
+      ),
+      h("button", { type: "button", title: full(m.created), onclick: () => end(m) }, icon("close"), t("mutes.end")),
+    );
   const end = async (m) => {
     try {
       await del(`/api/mutes/${m.id}`);

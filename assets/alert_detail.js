@@ -15,33 +15,94 @@ const TEXTS = ["what", "why", "harmless", "todo", "silence"];
 export function alertDetail(alert, { close, changed }) {
   const about = kind(alert.kind);
   return [
-    h("header", {}, badge(alert.severity), h("span", { class: "kind" }, kindTitle(alert.kind)),
-      h("button", { class: "plain", type: "button", "aria-label": t("close"), onclick: close }, icon("close"))),
+    h(
+      "header",
+      {},
+      badge(alert.severity),
+      h("span", { class: "kind" }, kindTitle(alert.kind)),
+      h("button", { class: "plain", type: "button", "aria-label": t("close"), onclick: close }, icon("close")),
+    ),
     h("h2", { class: "name" }, alert.summary),
-    h("p", { class: "muted" }, t("first seen"), " ", h("span", { title: full(alert.time) }, moment(alert.time, now())), " · ", t("last seen"), " ", when(alert.last_time), " · ", tn("times", alert.count)),
+    h(
+      "p",
+      { class: "muted" },
+      t("first seen"),
+      " ",
+      h("span", { title: full(alert.time) }, moment(alert.time, now())),
+      " · ",
+      t("last seen"),
+      " ",
+      when(alert.last_time),
+      " · ",
+      tn("times", alert.count),
+    ),
     alert.acknowledged ? acknowledged(alert.acknowledged) : null,
-    h("div", { class: "actions" },
-      !alert.acknowledged && h("button", { class: "primary", type: "button", "data-key": "e", onclick: () => acknowledge(alert, changed) }, icon("check"), t("ack")),
-      h("button", { type: "button", "data-key": "m", onclick: () => mute(alert) }, icon("mute"), t("mute"))),
+    h(
+      "div",
+      { class: "actions" },
+      !alert.acknowledged &&
+        h(
+          "button",
+          { class: "primary", type: "button", "data-key": "e", onclick: () => acknowledge(alert, changed) },
+          icon("check"),
+          t("ack"),
+        ),
+      h("button", { type: "button", "data-key": "m", onclick: () => mute(alert) }, icon("mute"), t("mute")),
+    ),
     about?.todo && h("section", { class: "todo" }, h("h3", {}, t("kind.todo")), h("p", {}, about.todo)),
-    h("section", { class: "parties" }, party("who acts", alert.source, "source"), alert.target && party("whom", alert.target, "target")),
+    h(
+      "section",
+      { class: "parties" },
+      party("who acts", alert.source, "source"),
+      alert.target && party("whom", alert.target, "target"),
+    ),
     evidence(alert, about),
-    about && TEXTS.filter((key) => key !== "todo" && about[key]).map((key) => h("section", {}, h("h3", {}, t(`kind.${key}`)), h("p", {}, about[key]))),
+    about &&
+      TEXTS.filter((key) => key !== "todo" && about[key]).map((key) =>
+        h("section", {}, h("h3", {}, t(`kind.${key}`)), h("p", {}, about[key])),
+      ),
     alert.mitre?.length ? techniques(alert.mitre) : null,
-    h("p", { class: "muted fine" }, `${t("alert")} ${alert.id} · `, h("a", { href: `/alerts?state=all&kind=${encodeURIComponent(alert.kind)}` }, t("all of kind"))),
+    h(
+      "p",
+      { class: "muted fine" },
+      `${t("alert")} ${alert.id} · `,
+      h("a", { href: `/alerts?state=all&kind=${encodeURIComponent(alert.kind)}` }, t("all of kind")),
+    ),
   ];
 }
 
-const acknowledged = ({ time, note }) => h("p", { class: "ack" }, icon("check"), h("span", {}, t("ack.at", { time: moment(time, now()) }), note && h("q", { class: "name" }, note)));
+const acknowledged = ({ time, note }) =>
+  h(
+    "p",
+    { class: "ack" },
+    icon("check"),
+    h("span", {}, t("ack.at", { time: moment(time, now()) }), note && h("q", { class: "name" }, note)),
+  );
 
 function party(label, subject, side) {
   if (!subject) return h("div", { class: "party" }, h("h3", {}, t(label)), h("p", { class: "muted" }, t("nobody")));
   const href = deviceHref(subject);
   const title = name(partyName(subject));
   const line = (key, value) => value && h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
-  return h("div", { class: "party" }, h("h3", {}, t(label)), h("p", { class: "lead" }, href ? h("a", { href }, title) : title),
-    h("dl", {}, line("address", subject.ip), line("port", subject.port && String(subject.port)), line("station", subject.mac)),
-    subject.ip && h("p", { class: "fine" }, h("a", { href: `/alerts?state=all&${side}=${encodeURIComponent(subject.ip)}` }, t("its alerts"))));
+  return h(
+    "div",
+    { class: "party" },
+    h("h3", {}, t(label)),
+    h("p", { class: "lead" }, href ? h("a", { href }, title) : title),
+    h(
+      "dl",
+      {},
+      line("address", subject.ip),
+      line("port", subject.port && String(subject.port)),
+      line("station", subject.mac),
+    ),
+    subject.ip &&
+      h(
+        "p",
+        { class: "fine" },
+        h("a", { href: `/alerts?state=all&${side}=${encodeURIComponent(subject.ip)}` }, t("its alerts")),
+      ),
+  );
 }
 
 // A number stands beside its limit: the kind's setting of the same name, or `<name>_threshold`, or, for the first
@@ -53,12 +114,41 @@ function evidence(alert, about) {
   const first = entries.find(([k, v]) => typeof v === "number" && !isLimit(k))?.[0];
   const limitOf = (key) => limits[key] ?? alert.evidence[`${key}_threshold`] ?? (key === first ? own : undefined);
   const rows = entries.filter(([key]) => !isLimit(key) || (key === "threshold" && !first));
-  if (!rows.length) return h("section", {}, h("h3", {}, t("evidence")), h("p", { class: "muted" }, t("evidence.none")));
+  if (!rows.length)
+    return h("section", {}, h("h3", {}, t("evidence")), h("p", { class: "muted" }, t("evidence.none")));
   const limited = rows.some(([key]) => limitOf(key) !== undefined);
   const cell = (key, value) => h("td", { class: "num" }, value === undefined ? "" : shown(key, value));
-  return h("section", {}, h("h3", {}, t("evidence")), h("div", { class: "scroll" }, h("table", { class: "data" },
-    h("thead", {}, h("tr", {}, [t("evidence.what"), t("evidence.measured"), limited && t("evidence.limit")].filter(Boolean).map((c, i) => h("th", { scope: "col", class: i ? "num" : "" }, c)))),
-    h("tbody", {}, rows.map(([key, value]) => h("tr", {}, h("th", { scope: "row" }, label(key)), cell(key, value), limited && cell(key, limitOf(key))))))));
+  return h(
+    "section",
+    {},
+    h("h3", {}, t("evidence")),
+    h(
+      "div",
+      { class: "scroll" },
+      h(
+        "table",
+        { class: "data" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            [t("evidence.what"), t("evidence.measured"), limited && t("evidence.limit")]
+              .filter(Boolean)
+              .map((c, i) => h("th", { scope: "col", class: i ? "num" : "" }, c)),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          rows.map(([key, value]) =>
+            h("tr", {}, h("th", { scope: "row" }, label(key)), cell(key, value), limited && cell(key, limitOf(key))),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 const isLimit = (key) => key === "threshold" || key.endsWith("_threshold");
@@ -79,7 +169,8 @@ function shown(key, value) {
     return unit ? `${text} ${unit}` : text;
   }
   if (typeof value === "boolean") return t(value ? "yes" : "no");
-  if (Array.isArray(value)) return value.map((v) => (typeof v === "object" ? JSON.stringify(v) : String(v))).join(", ");
+  if (Array.isArray(value))
+    return value.map((v) => (typeof v === "object" ? JSON.stringify(v) : String(v))).join(", ");
   return typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "–");
 }
 
@@ -87,7 +178,9 @@ function techniques(ids) {
   const link = (id) => {
     const known = /^T\d{4}(\.\d{3})?$/.test(id);
     const href = known && `https://attack.mitre.org/techniques/${id.replace(".", "/")}/`;
-    return known ? h("a", { class: "tag", href, target: "_blank", rel: "noopener noreferrer" }, id) : h("span", { class: "tag" }, id);
+    return known
+      ? h("a", { class: "tag", href, target: "_blank", rel: "noopener noreferrer" }, id)
+      : h("span", { class: "tag" }, id);
   };
   return h("section", {}, h("h3", {}, t("mitre")), h("p", { class: "tags" }, ids.map(link)));
 }

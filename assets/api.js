@@ -19,7 +19,9 @@ async function problem(response) {
   let error = {};
   try {
     error = (await response.json()).error ?? {};
-  } catch { /* not JSON: the status must do */ }
+  } catch {
+    /* not JSON: the status must do */
+  }
   const words = error.message || t("error.status", { status: response.status });
   const wait = Number(response.headers.get("Retry-After")) || undefined;
   return new ApiError(response.status, error.code ?? "", words, wait);

@@ -28,7 +28,13 @@ const ROUTES = [
   [/^\/kiosk$/, overviewView, "kiosk"],
   [/^\/login$/, loginView, "login"],
 ];
-const NAV = [["overview", "/"], ["alerts", "/alerts"], ["devices", "/devices"], ["health", "/health"], ["settings", "/settings"]];
+const NAV = [
+  ["overview", "/"],
+  ["alerts", "/alerts"],
+  ["devices", "/devices"],
+  ["health", "/health"],
+  ["settings", "/settings"],
+];
 
 let cleanups = [];
 let frame = null;
@@ -36,21 +42,71 @@ let shown = "";
 
 function buildFrame() {
   const links = NAV.map(([id, href]) =>
-    h("a", { href, "data-nav": id }, icon(id), h("span", {}, t(`nav.${id}`)), id === "alerts" && h("b", { class: "pill", hidden: true })));
+    h(
+      "a",
+      { href, "data-nav": id },
+      icon(id),
+      h("span", {}, t(`nav.${id}`)),
+      id === "alerts" && h("b", { class: "pill", hidden: true }),
+    ),
+  );
   const linkText = h("span", {});
   const link = h("a", { class: "link", href: "/health", role: "status" }, h("i", { class: "lamp" }), linkText);
   const other = lang() === "nl" ? "en" : "nl";
-  const header = h("header", { class: "top" },
+  const header = h(
+    "header",
+    { class: "top" },
     h("a", { class: "brand", href: "/" }, icon("health"), h("span", {}, "netmonitor")),
     h("nav", { "aria-label": t("nav.main") }, links),
-    h("div", { class: "tools" },
-      h("button", { class: "plain wide", type: "button", onclick: search, title: `${t("search")} ( / )` }, icon("search"), h("span", {}, t("search")), h("kbd", {}, "/")),
-      h("button", { class: "plain", type: "button", lang: other, title: t("language.other"), onclick: () => changeLanguage(other) }, other.toUpperCase()),
-      h("button", { class: "plain", type: "button", "aria-label": t("theme.switch"), title: t("theme.switch"), onclick: switchTheme }, icon("theme")),
-      link));
+    h(
+      "div",
+      { class: "tools" },
+      h(
+        "button",
+        { class: "plain wide", type: "button", onclick: search, title: `${t("search")} ( / )` },
+        icon("search"),
+        h("span", {}, t("search")),
+        h("kbd", {}, "/"),
+      ),
+      h(
+        "button",
+        {
+          class: "plain",
+          type: "button",
+          lang: other,
+          title: t("language.other"),
+          onclick: () => changeLanguage(other),
+        },
+        other.toUpperCase(),
+      ),
+      h(
+        "button",
+        {
+          class: "plain",
+          type: "button",
+          "aria-label": t("theme.switch"),
+          title: t("theme.switch"),
+          onclick: switchTheme,
+        },
+        icon("theme"),
+      ),
+      link,
+    ),
+  );
   const notice = h("p", { class: "notice", hidden: true });
   const main = h("main", { id: "main", tabindex: "-1" });
-  const skip = h("a", { class: "skip", href: "#main", onclick: (e) => { e.preventDefault(); main.focus(); } }, t("skip"));
+  const skip = h(
+    "a",
+    {
+      class: "skip",
+      href: "#main",
+      onclick: (e) => {
+        e.preventDefault();
+        main.focus();
+      },
+    },
+    t("skip"),
+  );
   fill(document.body, skip, header, notice, main, toasts(), announcer());
   frame = { main, links, link, linkText, notice, pill: header.querySelector(".pill") };
   showLink();
@@ -126,8 +182,13 @@ function go(path, { replace = false } = {}) {
 }
 
 function notFound() {
-  return h("section", { class: "card lone" }, h("h1", {}, t("404.title")), h("p", {}, t("404.why", { path: location.pathname })),
-    h("p", {}, h("a", { class: "button primary", href: "/" }, t("404.back"))));
+  return h(
+    "section",
+    { class: "card lone" },
+    h("h1", {}, t("404.title")),
+    h("p", {}, t("404.why", { path: location.pathname })),
+    h("p", {}, h("a", { class: "button primary", href: "/" }, t("404.back"))),
+  );
 }
 
 function changeLanguage(to) {
@@ -144,7 +205,9 @@ function redraw() {
 
 function switchTheme() {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   setTheme(dark ? "light" : "dark");
 }
 
@@ -156,16 +219,28 @@ export function setTheme(theme) {
   try {
     if (theme === "auto") localStorage.removeItem("theme");
     else localStorage.setItem("theme", theme);
-  } catch { /* kept for this visit only */ }
+  } catch {
+    /* kept for this visit only */
+  }
   document.dispatchEvent(new Event("themechange"));
 }
 
 // Links within the page change the page without loading it again.
 document.addEventListener("click", (event) => {
   const a = event.target.closest?.("a[href]");
-  if (!a || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !a ||
+    event.defaultPrevented ||
+    event.button ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   const url = new URL(a.href);
-  if (url.origin !== location.origin || a.target || a.hasAttribute("download") || url.pathname.startsWith("/api/")) return;
+  if (url.origin !== location.origin || a.target || a.hasAttribute("download") || url.pathname.startsWith("/api/"))
+    return;
   event.preventDefault();
   go(url.pathname + url.search + url.hash);
 });
@@ -187,14 +262,15 @@ on("link", (link) => {
   if (link.status === "live") loadKinds().then(freshenTimes);
 });
 let version = null;
-on("snapshot", ({ monitor }) => {
+on("beat", ({ monitor }) => {
   // An updated monitor brings an updated page.
   version ??= monitor.version;
   if (version !== monitor.version) location.reload();
   showSnapshot();
 });
 on("alert", ({ alert, raised }) => {
-  if (raised && SEVERITIES.indexOf(alert.severity) < 2) announce(`${t(`severity.${alert.severity}`)}: ${kindTitle(alert.kind)}. ${alert.summary}`);
+  if (raised && SEVERITIES.indexOf(alert.severity) < 2)
+    announce(`${t(`severity.${alert.severity}`)}: ${kindTitle(alert.kind)}. ${alert.summary}`);
 });
 setInterval(() => document.hidden || freshenTimes(), 15_000);
 

@@ -30,16 +30,32 @@ export class Chart {
   constructor({ series, label, onread, say }) {
     Object.assign(this, { series, onread, say, points: [], from: 0, to: 1, at: null, scale: 0, waiting: null });
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.element = h("div", {
-      class: "chart", tabindex: "0", role: "slider", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 0,
-      "aria-valuenow": 0, "aria-orientation": "horizontal",
-      onpointermove: (e) => this.pointAt(e.offsetX), onpointerdown: (e) => this.pointAt(e.offsetX),
-      onpointerleave: () => this.release(), onpointercancel: () => this.release(),
-      onkeydown: (e) => this.key(e), onblur: () => this.release(),
-    }, this.canvas);
+    this.element = h(
+      "div",
+      {
+        class: "chart",
+        tabindex: "0",
+        role: "slider",
+        "aria-label": label,
+        "aria-valuemin": 0,
+        "aria-valuemax": 0,
+        "aria-valuenow": 0,
+        "aria-orientation": "horizontal",
+        onpointermove: (e) => this.pointAt(e.offsetX),
+        onpointerdown: (e) => this.pointAt(e.offsetX),
+        onpointerleave: () => this.release(),
+        onpointercancel: () => this.release(),
+        onkeydown: (e) => this.key(e),
+        onblur: () => this.release(),
+      },
+      this.canvas,
+    );
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.element);
-    this.recolor = () => { this.colors = null; this.draw(); };
+    this.recolor = () => {
+      this.colors = null;
+      this.draw();
+    };
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.recolor);
     document.addEventListener("themechange", this.recolor);
   }
@@ -79,7 +95,14 @@ export class Chart {
     const last = this.points.length - 1;
     const at = this.at ?? last;
     const page = Math.max(1, Math.round(last / 10));
-    const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last, PageUp: at - page, PageDown: at + page };
+    const moves = {
+      ArrowLeft: at - 1,
+      ArrowRight: at + 1,
+      Home: 0,
+      End: last,
+      PageUp: at - page,
+      PageDown: at + page,
+    };
     if (event.key === "Escape") this.release();
     if (last < 0 || !(event.key in moves)) return;
     event.preventDefault();
@@ -116,8 +139,12 @@ export class Chart {
     const css = getComputedStyle(this.element);
     const of = (variable) => css.getPropertyValue(variable).trim();
     this.colors ??= {
-      series: this.series.map((s) => of(s.color)), line: of("--line"), text: of("--muted"), ink: of("--ink"),
-      card: of("--card"), family: css.fontFamily,
+      series: this.series.map((s) => of(s.color)),
+      line: of("--line"),
+      text: of("--muted"),
+      ink: of("--ink"),
+      card: of("--card"),
+      family: css.fontFamily,
     };
     return this.colors;
   }

@@ -54,8 +54,9 @@ export function setText(el, text) {
 
 /** Sets or removes an attribute only when it differs. */
 export function setAttr(el, name, value) {
-  if (value === null || value === undefined || value === false) el.removeAttribute(name);
-  else if (el.getAttribute(name) !== String(value)) el.setAttribute(name, value);
+  const wanted = name === "title" && value ? clean(value) : value;
+  if (wanted === null || wanted === undefined || wanted === false) el.removeAttribute(name);
+  else if (el.getAttribute(name) !== String(wanted)) el.setAttribute(name, wanted);
 }
 
 /** A name from the network, kept from reordering its surroundings. */

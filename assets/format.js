@@ -103,7 +103,13 @@ export function moment(time, now = Date.now()) {
 /** `3 min ago`. */
 export function ago(time, now) {
   const seconds = Math.round((new Date(time) - now) / 1000);
-  const steps = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+  const steps = [
+    ["year", 31536000],
+    ["month", 2592000],
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
   if (!made.has(`ago${lang()}`)) {
     made.set(`ago${lang()}`, new Intl.RelativeTimeFormat(lang(), { numeric: "always", style: "short" }));
   }

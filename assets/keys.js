@@ -37,6 +37,11 @@ function act(key, go, search) {
   if (key === "?") return Boolean(help());
   if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
   if (key === "e" || key === "m") return press(key);
+  const opened = key === "Escape" && document.querySelector("main .detail:not([hidden]) > header button");
+  if (opened) {
+    opened.click();
+    return true;
+  }
   if (key === "Escape" && document.documentElement.dataset.page === "kiosk") {
     go("/");
     return true;
@@ -59,16 +64,34 @@ function step(by) {
 // `e` and `m` press the button of the row that has the focus, or else of the opened alert.
 function press(key) {
   const row = document.activeElement?.closest?.("[data-row]");
-  const button = row?.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`main .detail [data-key="${key}"]`);
+  const button =
+    row?.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`main .detail [data-key="${key}"]`);
   button?.click();
   return Boolean(button);
 }
 
 function help() {
   const rows = [
-    ["/", "keys.search"], ["g o", "nav.overview"], ["g a", "nav.alerts"], ["g d", "nav.devices"], ["g h", "nav.health"],
-    ["g s", "nav.settings"], ["g k", "nav.kiosk"], ["j  k", "keys.rows"], ["e", "ack"], ["m", "mute"], ["Esc", "close"], ["?", "keys.help"],
+    ["/", "keys.search"],
+    ["g o", "nav.overview"],
+    ["g a", "nav.alerts"],
+    ["g d", "nav.devices"],
+    ["g h", "nav.health"],
+    ["g s", "nav.settings"],
+    ["g k", "nav.kiosk"],
+    ["j  k", "keys.rows"],
+    ["e", "ack"],
+    ["m", "mute"],
+    ["Esc", "close"],
+    ["?", "keys.help"],
   ];
   const keys = (text) => text.split(/ +/).map((k) => h("kbd", {}, k));
-  return dialog(t("keys.title"), h("dl", { class: "keys" }, rows.map(([k, id]) => h("div", {}, h("dt", {}, keys(k)), h("dd", {}, t(id))))));
+  return dialog(
+    t("keys.title"),
+    h(
+      "dl",
+      { class: "keys" },
+      rows.map(([k, id]) => h("div", {}, h("dt", {}, keys(k)), h("dd", {}, t(id)))),
+    ),
+  );
 }

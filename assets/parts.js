@@ -7,7 +7,8 @@ import { icon, mark } from "./icons.js";
 import { now } from "./state.js";
 
 /** Mark and word of a severity. */
-export const badge = (severity) => h("span", { class: `badge ${severity}` }, mark(severity), t(`severity.${severity}`));
+export const badge = (severity) =>
+  h("span", { class: `badge ${severity}` }, mark(severity), t(`severity.${severity}`));
 
 /** How long ago; the exact time in the tooltip. Kept fresh by `freshenTimes`. */
 export function when(time) {
@@ -36,7 +37,15 @@ export const partyName = (party) => party?.name || party?.ip || party?.mac || t(
 
 /** The exact address of a party, for the tooltip. */
 export const partyAddress = (party) =>
-  [party?.ip && (party.port ? (party.ip.includes(":") ? `[${party.ip}]:${party.port}` : `${party.ip}:${party.port}`) : party.ip), party?.mac]
+  [
+    party?.ip &&
+      (party.port
+        ? party.ip.includes(":")
+          ? `[${party.ip}]:${party.port}`
+          : `${party.ip}:${party.port}`
+        : party.ip),
+    party?.mac,
+  ]
     .filter(Boolean)
     .join(" · ");
 
@@ -54,14 +63,16 @@ export function parties(alert) {
 export const deviceHref = (party) => (party?.mac ? `/devices/${party.mac.replaceAll(":", "").toLowerCase()}` : null);
 
 /** An empty panel that says why. */
-export const empty = (title, why, ...more) => h("div", { class: "empty" }, h("p", {}, title), why && h("p", { class: "muted" }, why), more);
+export const empty = (title, why, ...more) =>
+  h("div", { class: "empty" }, h("p", {}, title), why && h("p", { class: "muted" }, why), more);
 
 /** Title, and a link to the page that tells more. */
 export const cardHead = (title, href, label, ...more) =>
   h("header", { class: "card-head" }, h("h2", {}, title), more, href && h("a", { href, class: "more" }, label));
 
 /** Words for a code, such as a kind of device; the code itself when there are none. */
-export const word = (prefix, code) => (has(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : String(code).replaceAll("_", " "));
+export const word = (prefix, code) =>
+  has(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : String(code).replaceAll("_", " ");
 
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 
@@ -89,10 +100,24 @@ export function dialog(title, content, { submit, onsubmit, tone } = {}) {
   const problem = h("p", { class: "problem", role: "alert" });
   const go = submit && h("button", { class: `primary ${tone ?? ""}`, type: "submit" }, submit);
   const cancel = h("button", { type: "button", onclick: () => el.close() }, t(submit ? "cancel" : "close"));
-  const form = h("form", { method: "dialog", onsubmit: send }, content, problem, h("div", { class: "actions" }, go, cancel));
-  const cross = h("button", { class: "plain", type: "button", "aria-label": t("close"), onclick: () => el.close() }, icon("close"));
+  const form = h(
+    "form",
+    { method: "dialog", onsubmit: send },
+    content,
+    problem,
+    h("div", { class: "actions" }, go, cancel),
+  );
+  const cross = h(
+    "button",
+    { class: "plain", type: "button", "aria-label": t("close"), onclick: () => el.close() },
+    icon("close"),
+  );
   const head = h("header", {}, h("h2", { id: "dialog-title" }, title), cross);
-  const el = h("dialog", { "aria-labelledby": "dialog-title", onclose: () => el.remove(), onclick: beside }, h("div", { class: "inner" }, head, form));
+  const el = h(
+    "dialog",
+    { "aria-labelledby": "dialog-title", onclose: () => el.remove(), onclick: beside },
+    h("div", { class: "inner" }, head, form),
+  );
   function beside(event) {
     if (event.target === el) el.close();
   }
@@ -116,4 +141,5 @@ export function dialog(title, content, { submit, onsubmit, tone } = {}) {
 }
 
 /** A labelled field. */
-export const field = (label, input, hint) => h("label", { class: "field" }, h("span", {}, label), input, hint && h("small", {}, hint));
+export const field = (label, input, hint) =>
+  h("label", { class: "field" }, h("span", {}, label), input, hint && h("small", {}, hint));

@@ -7,17 +7,32 @@ import { icon, mark } from "./icons.js";
 import { dialog } from "./parts.js";
 import { state } from "./state.js";
 
-const PAGES = [["overview", "/"], ["alerts", "/alerts"], ["devices", "/devices"], ["health", "/health"], ["settings", "/settings"]];
+const PAGES = [
+  ["overview", "/"],
+  ["alerts", "/alerts"],
+  ["devices", "/devices"],
+  ["health", "/health"],
+  ["settings", "/settings"],
+];
 
 /** Whether a device matches what was typed (lower case). */
 export const deviceMatches = (d, text) =>
-  [d.label, d.name, d.vendor, d.kind, d.notes, ...d.ips, ...d.macs, ...d.names.map((n) => n.name)].some((v) => v?.toLowerCase().includes(text));
+  [d.label, d.name, d.vendor, d.kind, d.notes, ...d.ips, ...d.macs, ...d.names.map((n) => n.name)].some((v) =>
+    v?.toLowerCase().includes(text),
+  );
 
 /** Opens the search. */
 export function search() {
   if (document.querySelector("dialog[open]")) return;
   const list = h("ul", { class: "results" });
-  const input = h("input", { type: "search", "aria-label": t("search"), placeholder: t("search.placeholder"), autocomplete: "off", autofocus: true, oninput: changed });
+  const input = h("input", {
+    type: "search",
+    "aria-label": t("search"),
+    placeholder: t("search.placeholder"),
+    autocomplete: "off",
+    autofocus: true,
+    oninput: changed,
+  });
   let asked = 0;
   let timer = 0;
   const el = dialog(t("search"), [input, list]);
@@ -26,7 +41,10 @@ export function search() {
   el.addEventListener("click", (event) => event.target.closest("a") && el.close());
   el.querySelector("form").addEventListener("submit", () => list.querySelector("a")?.click(), true);
   if (state.devices.size < 25) {
-    get("/api/devices").then((a) => (a?.devices ?? a ?? []).forEach((d) => state.devices.set(d.id, d)), () => {});
+    get("/api/devices").then(
+      (a) => (a?.devices ?? a ?? []).forEach((d) => state.devices.set(d.id, d)),
+      () => {},
+    );
   }
   changed();
 
@@ -46,12 +64,18 @@ export function search() {
     const pages = PAGES.filter(([id]) => t(`nav.${id}`).toLowerCase().includes(text));
     const devices = text ? [...state.devices.values()].filter((d) => deviceMatches(d, text)).slice(0, 8) : [];
     const row = (href, sign, ...words) => h("li", {}, h("a", { href }, sign, words));
-    fill(list,
-      devices.map((d) => row(`/devices/${encodeURIComponent(d.id)}`, icon(d.kind), name(d.label), h("small", {}, d.ips[0] ?? ""))),
-      alerts.map((a) => row(`/alerts${query({ state: "all", id: a.id })}`, mark(a.severity), h("span", { class: "name" }, a.summary))),
+    fill(
+      list,
+      devices.map((d) =>
+        row(`/devices/${encodeURIComponent(d.id)}`, icon(d.kind), name(d.label), h("small", {}, d.ips[0] ?? "")),
+      ),
+      alerts.map((a) =>
+        row(`/alerts${query({ state: "all", id: a.id })}`, mark(a.severity), h("span", { class: "name" }, a.summary)),
+      ),
       pages.map(([id, href]) => row(href, icon(id), t(`nav.${id}`))),
       text && row(`/devices${query({ q: text })}`, icon("search"), t("search.devices", { text })),
-      text && row(`/alerts${query({ state: "all", q: text })}`, icon("search"), t("search.alerts", { text })));
+      text && row(`/alerts${query({ state: "all", q: text })}`, icon("search"), t("search.alerts", { text })),
+    );
   }
 }
 

@@ -37,8 +37,14 @@ let running = false;
 let generation = 0;
 let snapshotWaits = false;
 let reconciled = 0;
+let interrupted = false;
+let newest = 0;
 
-/** Calls `f` on every `topic`: `snapshot`, `alert`, `device`, `link`, `resumed`. Returns what ends it. */
+/**
+ * Calls `f` on every `topic` and returns what ends it. `snapshot`: new figures, withheld while the tab is hidden;
+ * `beat`: the same, never withheld; `alert`: `{ alert, raised }`; `device`; `link`: the connection changed;
+ * `resumed`: events may have been missed, so ask again.
+ */
 export function on(topic, f) {
   if (!listeners.has(topic)) listeners.set(topic, new Set());
   listeners.get(topic).add(f);
@@ -76,6 +82,7 @@ export function stop() {
   generation += 1;
   closeStream();
   clearTimeout(timer);
+  newest = 0;
   Object.assign(state, { snapshot: null, history: [], lastAlert: 0 });
   state.open.clear();
   state.devices.clear();
@@ -100,6 +107,7 @@ function later(f, ms) {
 
 function lost() {
   closeStream();
+  interrupted = true;
   const wait = BACKOFF_MS[Math.min(tries, BACKOFF_MS.length - 1)];
   tries += 1;
   later(connect, wait);
@@ -125,16 +133,17 @@ function openStream(mine) {
   const source = new EventSource("/api/events");
   let opened = false;
   stream = source;
-  const listen = (type, f) => source.addEventListener(type, (event) => {
-    if (mine === generation && running) f(JSON.parse(event.data));
-  });
+  const listen = (type, f) =>
+    source.addEventListener(type, (event) => {
+      if (mine === generation && running) f(JSON.parse(event.data));
+    });
   source.onopen = () => {
     opened = true;
     heard = performance.now();
     tries = 0;
-    const again = state.link.status !== "live";
     setLink("live");
-    if (again) emit("resumed");
+    if (interrupted) emit("resumed");
+    interrupted = false;
   };
   source.onerror = () => {
     if (mine !== generation || !running) return;
@@ -156,19 +165,30 @@ async function pollFor(mine, until) {
   closeStream();
   tries = 0;
   setLink("polling");
-  later(async () => {
-    if (Date.now() > until) return connect();
-    try {
-      const answer = await get("/api/dashboard");
-      if (mine === generation && running) {
-        accept(answer);
-        emit("resumed");
-        pollFor(mine, until);
+  later(
+    async () => {
+      if (Date.now() > until) return connect();
+      try {
+        const answer = await get("/api/dashboard");
+        if (mine === generation && running) {
+          changesIn(answer.alerts?.recent ?? []);
+          accept(answer);
+          pollFor(mine, until);
+        }
+      } catch (error) {
+        if (mine === generation && running && error.status !== 401) connect();
       }
-    } catch (error) {
-      if (mine === generation && running && error.status !== 401) connect();
-    }
-  }, document.hidden ? 10 * POLL_MS : POLL_MS);
+    },
+    document.hidden ? 10 * POLL_MS : POLL_MS,
+  );
+}
+
+// While polling, what is new or grown among the newest alerts stands for the events that do not come.
+function changesIn(recent) {
+  for (const alert of [...recent].reverse()) {
+    const known = state.open.get(alert.id);
+    if (known ? known.count !== alert.count || alert.acknowledged : alert.id > newest) acceptAlert(alert);
+  }
 }
 
 function accept(full) {
@@ -194,6 +214,7 @@ function acceptSnapshot(snapshot) {
   state.snapshot = snapshot;
   extendHistory(snapshot);
   reconcile();
+  emit("beat", snapshot);
   snapshotWaits = document.hidden;
   if (!snapshotWaits) emit("snapshot", snapshot);
 }
@@ -217,6 +238,7 @@ function extendHistory({ monitor, traffic, capture }) {
 }
 
 function keepAlert(alert) {
+  newest = Math.max(newest, alert.id);
   state.lastAlert = Math.max(state.lastAlert, Date.parse(alert.last_time) || 0);
   if (alert.acknowledged) state.open.delete(alert.id);
   else state.open.set(alert.id, alert);
@@ -266,7 +288,9 @@ async function reconcile() {
     state.open.clear();
     for (const alert of answers.flatMap((a) => a.alerts)) keepAlert(alert);
     emit("snapshot", state.snapshot);
-  } catch { /* the next snapshot asks again */ }
+  } catch {
+    /* the next snapshot asks again */
+  }
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -280,6 +304,7 @@ setInterval(() => {
   const silent = performance.now() - heard > SILENT_MS;
   if (running && stream && state.link.status === "live" && silent && !document.hidden) {
     setLink("lost", Date.now() - (performance.now() - heard));
+    interrupted = true;
     connect();
   }
 }, 1000);

@@ -4,7 +4,9 @@
   try {
     theme = localStorage.getItem("theme");
     lang = localStorage.getItem("lang");
-  } catch { /* storage may be forbidden; the browser's own wishes apply */ }
+  } catch {
+    /* storage may be forbidden; the browser's own wishes apply */
+  }
   const root = document.documentElement;
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;
   root.lang = lang === "nl" || lang === "en" ? lang : (navigator.language || "en").startsWith("nl") ? "nl" : "en";

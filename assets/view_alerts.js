@@ -26,11 +26,33 @@ export function alertsView(view) {
   const more = h("button", { type: "button", hidden: true, onclick: () => load(true) }, t("load more"));
   const hole = h("div", { hidden: true });
   const side = h("aside", { class: "detail", "aria-label": t("alert.detail"), hidden: true });
-  const element = h("div", { class: "page alerts-page" },
-    h("header", { class: "page-head" }, h("h1", {}, t("nav.alerts")), status,
-      h("a", { class: "button", href: `/api/alerts${query({ ...askedFor(filter), format: "csv" })}`, download: "alerts.csv" }, t("export")),
-      h("button", { type: "button", onclick: () => showMutes(view) }, icon("mute"), t("mutes"))),
-    filters(filter, changed), h("div", { class: "split" }, h("div", { class: "card flush" }, list, hole, h("div", { class: "after" }, more)), side));
+  const element = h(
+    "div",
+    { class: "page alerts-page" },
+    h(
+      "header",
+      { class: "page-head" },
+      h("h1", {}, t("nav.alerts")),
+      status,
+      h(
+        "a",
+        {
+          class: "button",
+          href: `/api/alerts${query({ ...askedFor(filter), format: "csv" })}`,
+          download: "alerts.csv",
+        },
+        t("export"),
+      ),
+      h("button", { type: "button", onclick: () => showMutes(view) }, icon("mute"), t("mutes")),
+    ),
+    filters(filter, changed),
+    h(
+      "div",
+      { class: "split" },
+      h("div", { class: "card flush" }, list, hole, h("div", { class: "after" }, more)),
+      side,
+    ),
+  );
   const csv = element.querySelector("a[download]");
 
   load();
@@ -49,15 +71,18 @@ export function alertsView(view) {
 
   function remember() {
     const { q, severity, state: which, source, target, kind } = filter;
-    const path = `/alerts${query({ severity, state: which === "open" ? "" : which, q, source, target, kind, id: selected })}`;
-    history.replaceState(null, "", path);
+    const shownState = which === "open" ? "" : which;
+    const search = query({ severity, state: shownState, q, source, target, kind, id: selected });
+    history.replaceState(null, "", `/alerts${search}`);
   }
 
   async function load(append = false) {
     const mine = ++asked;
     more.disabled = true;
     try {
-      const answer = await get(`/api/alerts${query({ ...askedFor(filter), limit: PAGE, cursor: append ? cursor : "" })}`);
+      const answer = await get(
+        `/api/alerts${query({ ...askedFor(filter), limit: PAGE, cursor: append ? cursor : "" })}`,
+      );
       if (mine !== asked) return;
       if (!append) clear();
       cursor = answer.next_cursor ?? null;
@@ -67,7 +92,10 @@ export function alertsView(view) {
     } catch (error) {
       if (mine !== asked) return;
       hole.hidden = false;
-      fill(hole, empty(t("error.load"), error.message, h("button", { type: "button", onclick: () => load() }, t("retry"))));
+      fill(
+        hole,
+        empty(t("error.load"), error.message, h("button", { type: "button", onclick: () => load() }, t("retry"))),
+      );
     } finally {
       more.disabled = false;
     }
@@ -141,7 +169,11 @@ export function alertsView(view) {
       const alert = known ?? (await get(`/api/alerts/${id}`));
       if (selected === id) fill(side, detail(alert));
     } catch (error) {
-      if (selected === id) fill(side, empty(t("error.load"), error.message, h("button", { type: "button", onclick: close }, t("close"))));
+      if (selected === id)
+        fill(
+          side,
+          empty(t("error.load"), error.message, h("button", { type: "button", onclick: close }, t("close"))),
+        );
     }
     if (selected === id) side.scrollTop = 0;
   }
@@ -166,8 +198,14 @@ export function alertsView(view) {
 function readFilter(params) {
   const of = (key) => params.get(key) ?? "";
   const which = of("state");
-  return { severity: SEVERITIES.includes(of("severity")) ? of("severity") : "", state: ["all", "acknowledged"].includes(which) ? which : "open",
-    q: of("q"), source: of("source"), target: of("target"), kind: of("kind") };
+  return {
+    severity: SEVERITIES.includes(of("severity")) ? of("severity") : "",
+    state: ["all", "acknowledged"].includes(which) ? which : "open",
+    q: of("q"),
+    source: of("source"),
+    target: of("target"),
+    kind: of("kind"),
+  };
 }
 
 const askedFor = ({ state: which, ...rest }) => ({ ...rest, state: which === "all" ? "" : which });
@@ -184,49 +222,127 @@ function matches(alert, { severity, state: which, q, source, target, kind }) {
 
 function filters(filter, changed) {
   let timer = 0;
-  const text = h("input", { type: "search", value: filter.q, placeholder: t("alerts.search"), "aria-label": t("alerts.search"), oninput: () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => { filter.q = text.value.trim(); changed(); }, 250);
-  } });
+  const text = h("input", {
+    type: "search",
+    value: filter.q,
+    placeholder: t("alerts.search"),
+    "aria-label": t("alerts.search"),
+    oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        filter.q = text.value.trim();
+        changed();
+      }, 250);
+    },
+  });
   const segments = (label, values, key, words) => {
-    const buttons = values.map((v) => h("button", { type: "button", "aria-pressed": String(filter[key] === v), onclick: () => {
-      filter[key] = v;
-      buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(values[i] === v)));
-      changed();
-    } }, words(v)));
+    const buttons = values.map((v) =>
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(filter[key] === v),
+          onclick: () => {
+            filter[key] = v;
+            buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(values[i] === v)));
+            changed();
+          },
+        },
+        words(v),
+      ),
+    );
     return h("div", { class: "segments", role: "group", "aria-label": label }, buttons);
   };
-  const pinned = ["kind", "source", "target"].filter((key) => filter[key]).map((key) => {
-    const el = h("button", { type: "button", class: "pin", title: t("filter.remove"), onclick: () => { filter[key] = ""; el.remove(); changed(); } },
-      `${t(`filter.${key}`)}: ${key === "kind" ? kindTitle(filter[key]) : filter[key]}`, icon("close"));
-    return el;
-  });
-  return h("div", { class: "filters" }, text,
+  const pinned = ["kind", "source", "target"]
+    .filter((key) => filter[key])
+    .map((key) => {
+      const el = h(
+        "button",
+        {
+          type: "button",
+          class: "pin",
+          title: t("filter.remove"),
+          onclick: () => {
+            filter[key] = "";
+            el.remove();
+            changed();
+          },
+        },
+        `${t(`filter.${key}`)}: ${key === "kind" ? kindTitle(filter[key]) : filter[key]}`,
+        icon("close"),
+      );
+      return el;
+    });
+  return h(
+    "div",
+    { class: "filters" },
+    text,
     segments(t("severity"), ["", ...SEVERITIES], "severity", (s) => t(s ? `severity.${s}` : "all")),
-    segments(t("state"), ["open", "acknowledged", "all"], "state", (s) => t(`state.${s}`)), pinned);
+    segments(t("state"), ["open", "acknowledged", "all"], "state", (s) => t(`state.${s}`)),
+    pinned,
+  );
 }
 
 function nothing(filter, reset) {
   const narrowed = filter.q || filter.severity || filter.kind || filter.source || filter.target;
   const button = (to, words) => h("button", { type: "button", onclick: () => reset(to) }, words);
   if (narrowed) return empty(t("alerts.nomatch"), t("alerts.nomatch.why"), button({}, t("filter.clear")));
-  if (filter.state === "open") return empty(t("alerts.none"), t("alerts.none.open"), button({ state: "all" }, t("alerts.showall")));
+  if (filter.state === "open")
+    return empty(t("alerts.none"), t("alerts.none.open"), button({ state: "all" }, t("alerts.showall")));
   return empty(t("alerts.never"), t("alerts.none.why", { time: duration(state.snapshot?.monitor?.uptime_seconds) }));
 }
 
 function makeRow(alert, open, done) {
-  const sentence = h("a", { href: `/alerts?id=${alert.id}`, class: "summary name", "data-focus": true, onclick: (e) => {
-    if (e.metaKey || e.ctrlKey || e.shiftKey || e.button) return;
-    e.preventDefault();
-    open(alert.id);
-  } });
-  const [sev, kind, who, times] = [h("div", { class: "sev" }), h("span", { class: "kind" }), h("span", { class: "who" }), h("span", { class: "times" })];
+  const sentence = h("a", {
+    href: `/alerts?id=${alert.id}`,
+    class: "summary name",
+    "data-focus": true,
+    onclick: (e) => {
+      if (e.metaKey || e.ctrlKey || e.shiftKey || e.button) return;
+      e.preventDefault();
+      open(alert.id);
+    },
+  });
+  const [sev, kind, who, times] = [
+    h("div", { class: "sev" }),
+    h("span", { class: "kind" }),
+    h("span", { class: "who" }),
+    h("span", { class: "times" }),
+  ];
   const stamp = when(alert.last_time);
   const acked = h("span", { class: "acked", hidden: true }, icon("check"), t("state.acknowledged"));
-  const ack = h("button", { type: "button", class: "plain", "data-key": "e", title: `${t("ack")} ( e )`, "aria-label": t("ack"), onclick: () => acknowledge(row._alert, done) }, icon("check"));
-  const hush = h("button", { type: "button", class: "plain", "data-key": "m", title: `${t("mute")} ( m )`, "aria-label": t("mute"), onclick: () => mute(row._alert) }, icon("mute"));
-  const row = h("li", { class: "row", "data-row": true }, sev, h("div", { class: "body" }, sentence, h("small", {}, kind, who, acked)),
-    h("div", { class: "right" }, stamp, times), h("div", { class: "row-tools" }, ack, hush));
+  const ack = h(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      "data-key": "e",
+      title: `${t("ack")} ( e )`,
+      "aria-label": t("ack"),
+      onclick: () => acknowledge(row._alert, done),
+    },
+    icon("check"),
+  );
+  const hush = h(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      "data-key": "m",
+      title: `${t("mute")} ( m )`,
+      "aria-label": t("mute"),
+      onclick: () => mute(row._alert),
+    },
+    icon("mute"),
+  );
+  const row = h(
+    "li",
+    { class: "row", "data-row": true },
+    sev,
+    h("div", { class: "body" }, sentence, h("small", {}, kind, who, acked)),
+    h("div", { class: "right" }, stamp, times),
+    h("div", { class: "row-tools" }, ack, hush),
+  );
   row._set = (a) => {
     row._alert = a;
     if (sev.dataset.s !== a.severity) fill(sev, badge((sev.dataset.s = a.severity)));

@@ -24,31 +24,74 @@ export function deviceView(view) {
       const device = await get(`/api/devices/${encodeURIComponent(id)}`);
       if (!editing) show(device);
     } catch (error) {
-      const words = error.status === 404 ? empty(t("device.unknown"), t("device.unknown.why")) : empty(t("error.load"), error.message);
-      fill(element, h("section", { class: "card lone" }, words, h("p", {}, h("a", { class: "button", href: "/devices" }, t("all devices")))));
+      const words =
+        error.status === 404
+          ? empty(t("device.unknown"), t("device.unknown.why"))
+          : empty(t("error.load"), error.message);
+      fill(
+        element,
+        h(
+          "section",
+          { class: "card lone" },
+          words,
+          h("p", {}, h("a", { class: "button", href: "/devices" }, t("all devices"))),
+        ),
+      );
     }
   }
 
   function show(device) {
     const alerts = element._alerts ?? (element._alerts = alertsOf(device));
-    fill(element, heading(device), h("div", { class: "columns" }, h("div", { class: "stack" }, facts(device), names(device)), h("div", { class: "stack" }, form(device), alerts)));
+    fill(
+      element,
+      heading(device),
+      h(
+        "div",
+        { class: "columns" },
+        h("div", { class: "stack" }, facts(device), names(device)),
+        h("div", { class: "stack" }, form(device), alerts),
+      ),
+    );
   }
 
   function form(device) {
     const problem = h("p", { class: "problem", role: "alert" });
     const save = h("button", { class: "primary", type: "submit" }, t("save"));
-    return h("form", { class: "card", oninput: () => (editing = true), onsubmit: send },
+    return h(
+      "form",
+      { class: "card", oninput: () => (editing = true), onsubmit: send },
       h("h2", {}, t("device.yours")),
-      field(t("device.rename"), h("input", { name: "name", value: device.name ?? "", maxlength: 64, placeholder: device.label, autocomplete: "off" }), t("device.rename.hint")),
+      field(
+        t("device.rename"),
+        h("input", {
+          name: "name",
+          value: device.name ?? "",
+          maxlength: 64,
+          placeholder: device.label,
+          autocomplete: "off",
+        }),
+        t("device.rename.hint"),
+      ),
       field(t("device.notes"), h("textarea", { name: "notes", rows: 3, value: device.notes ?? "", maxlength: 2000 })),
-      h("label", { class: "check" }, h("input", { type: "checkbox", name: "important", checked: device.important }), h("span", {}, t("important"), h("small", {}, t("important.hint")))),
-      problem, h("div", { class: "actions" }, save));
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", name: "important", checked: device.important }),
+        h("span", {}, t("important"), h("small", {}, t("important.hint"))),
+      ),
+      problem,
+      h("div", { class: "actions" }, save),
+    );
     async function send(event) {
       event.preventDefault();
       const data = new FormData(event.target);
       save.disabled = true;
       try {
-        const change = { name: data.get("name").trim(), notes: data.get("notes").trim(), important: data.has("important") };
+        const change = {
+          name: data.get("name").trim(),
+          notes: data.get("notes").trim(),
+          important: data.has("important"),
+        };
         const answer = await patch(`/api/devices/${encodeURIComponent(device.id)}`, change);
         editing = false;
         deviceChanged(answer?.id ? answer : { ...device, ...change, label: change.name || device.label });
@@ -61,41 +104,104 @@ export function deviceView(view) {
   }
 }
 
-const heading = (d) => h("header", { class: "page-head" }, h("a", { class: "back", href: "/devices" }, t("nav.devices")),
-  h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.name || d.label)), h("p", { class: `muted presence${d.online ? " on" : ""}` }, h("i", { class: "lamp" }), d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)]));
+const heading = (d) =>
+  h(
+    "header",
+    { class: "page-head" },
+    h("a", { class: "back", href: "/devices" }, t("nav.devices")),
+    h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.name || d.label)),
+    h(
+      "p",
+      { class: `muted presence${d.online ? " on" : ""}` },
+      h("i", { class: "lamp" }),
+      d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)],
+    ),
+  );
 
 function facts(d) {
   const line = (key, ...value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
-  return h("section", { class: "card" }, h("h2", {}, t("device.facts")), h("dl", { class: "facts-list" },
-    line("device.kind", word("kind", d.kind), d.kind_why && h("small", {}, d.kind_why)),
-    line("device.vendor", d.vendor ? name(d.vendor) : d.random_mac ? "" : t("unknown"), d.random_mac && h("small", {}, t("random mac.why"))),
-    line("addresses", d.ips.length ? d.ips.map((ip) => h("div", { class: "mono" }, ip)) : t("none")),
-    line("station", d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none")),
-    line("device.first", h("span", { title: full(d.first_seen) }, moment(d.first_seen, now()))),
-    line("device.last", h("span", { title: full(d.last_seen) }, moment(d.last_seen, now()))),
-    line("device.today", h("span", { title: exactBytes(d.bytes_in_today) }, `↓ ${bytes(d.bytes_in_today)}`), "  ", h("span", { title: exactBytes(d.bytes_out_today) }, `↑ ${bytes(d.bytes_out_today)}`)),
-    line("device.risk", risk(d.risk))));
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t("device.facts")),
+    h(
+      "dl",
+      { class: "facts-list" },
+      line("device.kind", word("kind", d.kind), d.kind_why && h("small", {}, d.kind_why)),
+      line(
+        "device.vendor",
+        d.vendor ? name(d.vendor) : d.random_mac ? "" : t("unknown"),
+        d.random_mac && h("small", {}, t("random mac.why")),
+      ),
+      line("addresses", d.ips.length ? d.ips.map((ip) => h("div", { class: "mono" }, ip)) : t("none")),
+      line("station", d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none")),
+      line("device.first", h("span", { title: full(d.first_seen) }, moment(d.first_seen, now()))),
+      line("device.last", h("span", { title: full(d.last_seen) }, moment(d.last_seen, now()))),
+      line(
+        "device.today",
+        h("span", { title: exactBytes(d.bytes_in_today) }, `↓ ${bytes(d.bytes_in_today)}`),
+        "  ",
+        h("span", { title: exactBytes(d.bytes_out_today) }, `↑ ${bytes(d.bytes_out_today)}`),
+      ),
+      line("device.risk", risk(d.risk)),
+    ),
+  );
 }
 
-const risk = (n) => h("span", { class: "risk" }, h("meter", { min: 0, max: 100, low: 34, high: 67, optimum: 0, value: n }), ` ${n} ${t("of 100")}`);
+const risk = (n) =>
+  h(
+    "span",
+    { class: "risk" },
+    h("meter", { min: 0, max: 100, low: 34, high: 67, optimum: 0, value: n }),
+    ` ${n} ${t("of 100")}`,
+  );
 
 function names(d) {
   const rows = d.names.map((n) => h("tr", {}, h("td", {}, name(n.name)), h("td", {}, word("source", n.source))));
-  const table = h("table", { class: "data" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("name")), h("th", { scope: "col" }, t("seen in")))), h("tbody", {}, rows));
-  return h("section", { class: "card" }, h("h2", {}, t("device.names")), rows.length ? table : empty(t("device.nonames"), t("device.nonames.why")));
+  const table = h(
+    "table",
+    { class: "data" },
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("name")), h("th", { scope: "col" }, t("seen in")))),
+    h("tbody", {}, rows),
+  );
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t("device.names")),
+    rows.length ? table : empty(t("device.nonames"), t("device.nonames.why")),
+  );
 }
 
 function alertsOf(device) {
   const body = h("div", {}, h("p", { class: "muted" }, t("loading")));
   const ask = (side, ip) => get(`/api/alerts${query({ [side]: ip, limit: 20 })}`).then((a) => a.alerts);
   const asked = device.ips.slice(0, 2).flatMap((ip) => [ask("source", ip), ask("target", ip)]);
-  Promise.all(asked).then((answers) => {
-    const all = [...new Map(answers.flat().map((a) => [a.id, a])).values()].sort((a, b) => b.id - a.id).slice(0, 20);
-    fill(body, all.length ? h("ul", { class: "rows" }, all.map(row)) : empty(t("device.noalerts"), t("device.noalerts.why")));
-  }, (error) => fill(body, empty(t("error.load"), error.message)));
+  Promise.all(asked).then(
+    (answers) => {
+      const all = [...new Map(answers.flat().map((a) => [a.id, a])).values()]
+        .sort((a, b) => b.id - a.id)
+        .slice(0, 20);
+      fill(
+        body,
+        all.length ? h("ul", { class: "rows" }, all.map(row)) : empty(t("device.noalerts"), t("device.noalerts.why")),
+      );
+    },
+    (error) => fill(body, empty(t("error.load"), error.message)),
+  );
   return h("section", { class: "card alerts" }, h("h2", {}, t("device.alerts")), body);
 }
 
-const row = (a) => h("li", { class: `row${a.acknowledged ? " old" : ""}`, "data-row": true }, mark(a.severity),
-  h("a", { href: `/alerts?state=all&id=${a.id}`, "data-focus": true }, h("span", { class: "unseen" }, t(`severity.${a.severity}`), ": "), h("span", { class: "name summary", title: a.summary }, a.summary)),
-  h("small", {}, kindTitle(a.kind)), h("div", { class: "right" }, when(a.last_time)));
+const row = (a) =>
+  h(
+    "li",
+    { class: `row${a.acknowledged ? " old" : ""}`, "data-row": true },
+    mark(a.severity),
+    h(
+      "a",
+      { href: `/alerts?state=all&id=${a.id}`, "data-focus": true },
+      h("span", { class: "unseen" }, t(`severity.${a.severity}`), ": "),
+      h("span", { class: "name summary", title: a.summary }, a.summary),
+    ),
+    h("small", {}, kindTitle(a.kind)),
+    h("div", { class: "right" }, when(a.last_time)),
+  );

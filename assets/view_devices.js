@@ -24,7 +24,11 @@ const COLUMNS = [
   { id: "address", order: (a, b) => text(a.ips[0] ?? "\uffff", b.ips[0] ?? "\uffff") },
   { id: "kind", order: (a, b) => text(a.kind, b.kind) },
   { id: "first", order: (a, b) => Date.parse(a.first_seen) - Date.parse(b.first_seen), down: true },
-  { id: "last", order: (a, b) => a.online - b.online || Date.parse(a.last_seen) - Date.parse(b.last_seen), down: true },
+  {
+    id: "last",
+    order: (a, b) => a.online - b.online || Date.parse(a.last_seen) - Date.parse(b.last_seen),
+    down: true,
+  },
   { id: "today", order: (a, b) => today(a) - today(b), down: true },
 ];
 const SHOWS = {
@@ -47,23 +51,63 @@ export function devicesView(view) {
   let loaded = false;
 
   const status = h("p", { class: "muted total", role: "status" });
-  const heads = COLUMNS.map((c) => h("th", { scope: "col", role: "columnheader", class: c.id }, h("button", { type: "button", onclick: () => sortBy(c) }, t(`device.${c.id}`))));
+  const heads = COLUMNS.map((c) =>
+    h(
+      "th",
+      { scope: "col", role: "columnheader", class: c.id },
+      h("button", { type: "button", onclick: () => sortBy(c) }, t(`device.${c.id}`)),
+    ),
+  );
   const body = h("tbody", { role: "rowgroup" });
   const hole = h("div", { hidden: true });
   const end = h("div", { class: "sentinel" });
-  const search = h("input", { type: "search", value: want.q, placeholder: t("devices.search"), "aria-label": t("devices.search"), oninput: () => { want.q = search.value.trim(); arrange(); } });
-  const shows = Object.keys(SHOWS).map((id) => h("button", { type: "button", "aria-pressed": String(want.show === id), onclick: () => {
-    want.show = id;
-    shows.forEach((b, i) => b.setAttribute("aria-pressed", String(Object.keys(SHOWS)[i] === id)));
-    arrange();
-  } }, t(`devices.show.${id}`)));
-  const table = h("table", { class: "data devices", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), body);
-  const element = h("div", { class: "page" },
+  const search = h("input", {
+    type: "search",
+    value: want.q,
+    placeholder: t("devices.search"),
+    "aria-label": t("devices.search"),
+    oninput: () => {
+      want.q = search.value.trim();
+      arrange();
+    },
+  });
+  const shows = Object.keys(SHOWS).map((id) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(want.show === id),
+        onclick: () => {
+          want.show = id;
+          shows.forEach((b, i) => b.setAttribute("aria-pressed", String(Object.keys(SHOWS)[i] === id)));
+          arrange();
+        },
+      },
+      t(`devices.show.${id}`),
+    ),
+  );
+  const table = h(
+    "table",
+    { class: "data devices", role: "table" },
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)),
+    body,
+  );
+  const element = h(
+    "div",
+    { class: "page" },
     h("header", { class: "page-head" }, h("h1", {}, t("nav.devices")), status),
-    h("div", { class: "filters" }, search, h("div", { class: "segments", role: "group", "aria-label": t("filter") }, shows)),
-    h("div", { class: "card flush" }, table, hole, end));
+    h(
+      "div",
+      { class: "filters" },
+      search,
+      h("div", { class: "segments", role: "group", "aria-label": t("filter") }, shows),
+    ),
+    h("div", { class: "card flush" }, table, hole, end),
+  );
 
-  const observer = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && extend(), { rootMargin: "800px" });
+  const observer = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && extend(), {
+    rootMargin: "800px",
+  });
   observer.observe(end);
   view.cleanup(() => observer.disconnect());
   arrange();
@@ -102,17 +146,29 @@ export function devicesView(view) {
     const typed = want.q.toLowerCase();
     const all = [...state.devices.values()];
     const sign = want.down ? -1 : 1;
-    sorted = all.filter((d) => SHOWS[want.show](d) && (!typed || deviceMatches(d, typed))).sort((a, b) => sign * want.sort.order(a, b) || (a.id < b.id ? -1 : 1));
-    heads.forEach((th, i) => setAttr(th, "aria-sort", COLUMNS[i] === want.sort ? (want.down ? "descending" : "ascending") : null));
+    sorted = all
+      .filter((d) => SHOWS[want.show](d) && (!typed || deviceMatches(d, typed)))
+      .sort((a, b) => sign * want.sort.order(a, b) || (a.id < b.id ? -1 : 1));
+    heads.forEach((th, i) =>
+      setAttr(th, "aria-sort", COLUMNS[i] === want.sort ? (want.down ? "descending" : "ascending") : null),
+    );
     const usual = want.sort === COLUMNS[5] && want.down;
-    history.replaceState(null, "", `/devices${query({ q: want.q, show: want.show === "all" ? "" : want.show, sort: usual ? "" : want.sort.id, dir: usual ? "" : want.down ? "down" : "up" })}`);
+    const place = usual ? {} : { sort: want.sort.id, dir: want.down ? "down" : "up" };
+    const path = query({ q: want.q, show: want.show === "all" ? "" : want.show, ...place });
+    history.replaceState(null, "", `/devices${path}`);
     const keep = Math.max(CHUNK, Math.min(body.children.length, sorted.length));
     fill(body, sorted.slice(0, keep).map(row));
     const online = all.filter((d) => d.online).length;
     setText(status, loaded ? `${tn("devices.count", sorted.length)} · ${tn("online", online)}` : "\u00a0");
     table.hidden = !sorted.length && loaded;
     hole.hidden = sorted.length > 0 || !loaded;
-    if (!hole.hidden) fill(hole, all.length ? empty(t("devices.nomatch"), t("devices.nomatch.why")) : empty(t("devices.none"), t("devices.none.why")));
+    if (!hole.hidden)
+      fill(
+        hole,
+        all.length
+          ? empty(t("devices.nomatch"), t("devices.nomatch.why"))
+          : empty(t("devices.none"), t("devices.none.why")),
+      );
   }
 
   function extend() {
@@ -134,11 +190,27 @@ function makeRow(device) {
   const lamp = h("i", { class: "lamp" });
   const link = h("a", { href: `/devices/${encodeURIComponent(device.id)}`, class: "name", "data-focus": true });
   const star = h("span", { class: "star", title: t("important"), hidden: true }, "★");
-  const [vendor, ip, others, kind, first, sum] = [h("span", { class: "name" }), h("span", { class: "mono" }), h("small", {}), h("span", {}), h("span", {}), h("span", {})];
+  const [vendor, ip, others, kind, first, sum] = [
+    h("span", { class: "name" }),
+    h("span", { class: "mono" }),
+    h("small", {}),
+    h("span", {}),
+    h("span", {}),
+    h("span", {}),
+  ];
   const last = when(device.last_seen);
   const online = h("span", { class: "is-online" }, t("online"));
-  const el = h("tr", { role: "row", "data-row": true }, cell("name", h("span", { class: "device" }, glyph, lamp, link, star)), cell("vendor", vendor), cell("address", ip, others),
-    cell("kind", kind), cell("first", first), cell("last", last, online), cell("today", sum));
+  const el = h(
+    "tr",
+    { role: "row", "data-row": true },
+    cell("name", h("span", { class: "device" }, glyph, lamp, link, star)),
+    cell("vendor", vendor),
+    cell("address", ip, others),
+    cell("kind", kind),
+    cell("first", first),
+    cell("last", last, online),
+    cell("today", sum),
+  );
   let drawn;
   el._set = (d) => {
     if (drawn !== d.kind) fill(glyph, icon((drawn = d.kind)));
@@ -151,7 +223,7 @@ function makeRow(device) {
     setAttr(vendor, "title", d.vendor);
     setText(ip, d.ips[0] ?? d.macs[0] ?? "–");
     setText(others, d.ips.length > 1 ? ` +${d.ips.length - 1}` : "");
-    setAttr(ip, "title", [...d.ips, ...d.macs].join("\n"));
+    setAttr(ip, "title", [...d.ips, ...d.macs].join(" · "));
     setText(kind, word("kind", d.kind));
     setAttr(kind, "title", d.kind_why);
     setText(first, moment(d.first_seen, now()));
@@ -164,4 +236,3 @@ function makeRow(device) {
   };
   return el;
 }
-

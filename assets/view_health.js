@@ -13,7 +13,19 @@ export function healthView(view) {
   const body = h("div", { class: "health-body" }, h("p", { class: "muted" }, t("loading")));
   const result = h("div", { class: "selftest" });
   const button = h("button", { type: "button", onclick: test }, t("selftest"));
-  const element = h("div", { class: "page" }, h("header", { class: "page-head" }, h("h1", {}, t("nav.health")), h("p", { class: "muted total" }, t("health.why")), button), result, body);
+  const element = h(
+    "div",
+    { class: "page" },
+    h(
+      "header",
+      { class: "page-head" },
+      h("h1", {}, t("nav.health")),
+      h("p", { class: "muted total" }, t("health.why")),
+      button,
+    ),
+    result,
+    body,
+  );
   let first = true;
   load();
   const timer = setInterval(() => document.hidden || load(), REFRESH_MS);
@@ -45,44 +57,136 @@ export function healthView(view) {
   }
 }
 
-const stages = (list) => h("section", { class: "card" }, h("h2", {}, t("selftest")), h("table", { class: "data" },
-  h("thead", {}, h("tr", {}, ["stage", "result", "took", "detail"].map((c) => h("th", { scope: "col" }, t(`stage.${c}`))))),
-  h("tbody", {}, list.map((s) => h("tr", {}, h("th", { scope: "row" }, s.stage), h("td", {}, t(s.passed ? "passed" : "failed")), h("td", {}, `${count(s.microseconds)} µs`), h("td", {}, s.detail))))));
+const stages = (list) =>
+  h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t("selftest")),
+    h(
+      "table",
+      { class: "data" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["stage", "result", "took", "detail"].map((c) => h("th", { scope: "col" }, t(`stage.${c}`))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        list.map((s) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, s.stage),
+            h("td", {}, t(s.passed ? "passed" : "failed")),
+            h("td", {}, `${count(s.microseconds)} µs`),
+            h("td", {}, s.detail),
+          ),
+        ),
+      ),
+    ),
+  );
 
 const plain = (v) => v !== null && typeof v === "object";
 
 function sections(answer) {
   const loose = Object.entries(answer).filter(([, v]) => !plain(v));
   const groups = Object.entries(answer).filter(([, v]) => plain(v));
-  return [loose.length ? section("general", Object.fromEntries(loose)) : null, groups.map(([key, value]) => section(key, value))];
+  return [
+    loose.length ? section("general", Object.fromEntries(loose)) : null,
+    groups.map(([key, value]) => section(key, value)),
+  ];
 }
 
 function section(key, value) {
   const why = explanation(key);
-  return h("section", { class: "card", id: key }, h("h2", {}, title(key)), why && h("p", { class: "muted" }, why), content(value));
+  return h(
+    "section",
+    { class: "card", id: key },
+    h("h2", {}, title(key)),
+    why && h("p", { class: "muted" }, why),
+    content(value),
+  );
 }
 
 function content(value) {
   if (Array.isArray(value)) return list(value);
   const simple = Object.entries(value).filter(([, v]) => !plain(v));
   const nested = Object.entries(value).filter(([, v]) => plain(v));
-  const alike = nested.length > 1 && nested.every(([, v]) => !Array.isArray(v) && Object.keys(v).join() === Object.keys(nested[0][1]).join());
+  const alike =
+    nested.length > 1 &&
+    nested.every(([, v]) => !Array.isArray(v) && Object.keys(v).join() === Object.keys(nested[0][1]).join());
   return [
     simple.length ? pairs(simple) : null,
-    alike ? matrix(nested) : nested.map(([k, v]) => [h("h3", {}, title(k)), explanation(k) && h("p", { class: "muted" }, explanation(k)), content(v)]),
+    alike
+      ? matrix(nested)
+      : nested.map(([k, v]) => [
+          h("h3", {}, title(k)),
+          explanation(k) && h("p", { class: "muted" }, explanation(k)),
+          content(v),
+        ]),
     !simple.length && !nested.length ? h("p", { class: "muted" }, t("health.empty")) : null,
   ];
 }
 
 const scroll = (table) => h("div", { class: "scroll" }, table);
 
-const pairs = (entries) => scroll(h("table", { class: "data counters" }, h("tbody", {}, entries.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, title(k)), h("td", { class: "num" }, shown(k, v)), h("td", { class: "why" }, explanation(k)))))));
+const pairs = (entries) =>
+  scroll(
+    h(
+      "table",
+      { class: "data counters" },
+      h(
+        "tbody",
+        {},
+        entries.map(([k, v]) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, title(k)),
+            h("td", { class: "num" }, shown(k, v)),
+            h("td", { class: "why" }, explanation(k)),
+          ),
+        ),
+      ),
+    ),
+  );
 
 // Objects of one shape under one another: one row each.
 function matrix(entries) {
   const columns = Object.keys(entries[0][1]);
-  return scroll(h("table", { class: "data" }, h("thead", {}, h("tr", {}, h("th", {}), columns.map((c) => h("th", { scope: "col", class: "num", title: explanation(c) }, title(c))))),
-    h("tbody", {}, entries.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, title(k)), columns.map((c) => h("td", { class: "num" }, plain(v[c]) ? JSON.stringify(v[c]) : shown(c, v[c]))))))));
+  return scroll(
+    h(
+      "table",
+      { class: "data" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", {}),
+          columns.map((c) => h("th", { scope: "col", class: "num", title: explanation(c) }, title(c))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        entries.map(([k, v]) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, title(k)),
+            columns.map((c) => h("td", { class: "num" }, plain(v[c]) ? JSON.stringify(v[c]) : shown(c, v[c]))),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function list(values) {
@@ -90,8 +194,32 @@ function list(values) {
   if (!plain(values[0])) return h("p", {}, values.join(", "));
   const columns = [...new Set(values.flatMap((v) => Object.keys(v)))];
   const numeric = (c) => (typeof values[0][c] === "number" ? "num" : "");
-  return scroll(h("table", { class: "data" }, h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: numeric(c), title: explanation(c) }, title(c))))),
-    h("tbody", {}, values.map((v) => h("tr", {}, columns.map((c) => h("td", { class: numeric(c) }, plain(v[c]) ? JSON.stringify(v[c]) : shown(c, v[c]))))))));
+  return scroll(
+    h(
+      "table",
+      { class: "data" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((c) => h("th", { scope: "col", class: numeric(c), title: explanation(c) }, title(c))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        values.map((v) =>
+          h(
+            "tr",
+            {},
+            columns.map((c) => h("td", { class: numeric(c) }, plain(v[c]) ? JSON.stringify(v[c]) : shown(c, v[c]))),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function title(key) {
@@ -105,9 +233,14 @@ const explanation = (key) => (has(`why.${key}`) ? t(`why.${key}`) : null);
 function shown(key, value) {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "boolean") return t(value ? "yes" : "no");
-  if (typeof value === "string") return /^\d{4}-\d\d-\d\dT/.test(value) ? h("span", { title: full(value) }, moment(value, now())) : value;
+  if (typeof value === "string")
+    return /^\d{4}-\d\d-\d\dT/.test(value) ? h("span", { title: full(value) }, moment(value, now())) : value;
   if (/bytes/.test(key) && !key.includes("per_")) return h("span", { title: exactBytes(value) }, bytes(value));
-  if (/seconds$/.test(key) && Number.isInteger(value) && value > 59) return h("span", { title: `${count(value)} s` }, duration(value));
-  const unit = { percent: " %", celsius: " °C", milliseconds: " ms", microseconds: " µs", seconds: " s" }[key.match(/(percent|celsius|milliseconds|microseconds|seconds)(_p\d+)?$/)?.[1]] ?? "";
+  if (/seconds$/.test(key) && Number.isInteger(value) && value > 59)
+    return h("span", { title: `${count(value)} s` }, duration(value));
+  const unit =
+    { percent: " %", celsius: " °C", milliseconds: " ms", microseconds: " µs", seconds: " s" }[
+      key.match(/(percent|celsius|milliseconds|microseconds|seconds)(_p\d+)?$/)?.[1]
+    ] ?? "";
   return (Number.isInteger(value) ? count(value) : decimal(value, Math.abs(value) < 10 ? 2 : 1)) + unit;
 }

@@ -45,12 +45,28 @@ function safe(path) {
   }
 }
 
-const head = (title, words) => h("header", {}, h("div", { class: "crest" }, icon("health")), h("h1", {}, title), h("p", { class: "muted" }, words));
+const head = (title, words) =>
+  h(
+    "header",
+    {},
+    h("div", { class: "crest" }, icon("health")),
+    h("h1", {}, title),
+    h("p", { class: "muted" }, words),
+  );
 
 const password = (name, autocomplete) => h("input", { type: "password", name, autocomplete, required: true });
 
 // Password managers want to know whose password it is.
-const owner = () => h("input", { type: "text", name: "username", value: "owner", autocomplete: "username", class: "unseen", tabindex: "-1", "aria-hidden": "true" });
+const owner = () =>
+  h("input", {
+    type: "text",
+    name: "username",
+    value: "owner",
+    autocomplete: "username",
+    class: "unseen",
+    tabindex: "-1",
+    "aria-hidden": "true",
+  });
 
 function gateForm(parts, label, send) {
   const problem = h("p", { class: "problem", role: "alert" });
@@ -87,7 +103,13 @@ function loginForm(enter) {
 }
 
 function claimForm(enter) {
-  const code = h("input", { name: "code", required: true, autocomplete: "one-time-code", autocapitalize: "characters", spellcheck: "false" });
+  const code = h("input", {
+    name: "code",
+    required: true,
+    autocomplete: "one-time-code",
+    autocapitalize: "characters",
+    spellcheck: "false",
+  });
   const parts = [
     field(t("claim.code"), code, t("claim.code.hint")),
     field(t("claim.password"), password("password", "new-password"), t("claim.password.hint")),
@@ -98,7 +120,10 @@ function claimForm(enter) {
     if (secret.length < SHORTEST) throw new Error(t("claim.short", { n: SHORTEST }));
     if (secret !== data.get("again")) throw new Error(t("claim.differ"));
     await post("/api/claim", { code: data.get("code").trim(), password: secret }, { quiet401: true });
-    const inside = await get("/api/dashboard", { quiet401: true }).then(() => true, () => false);
+    const inside = await get("/api/dashboard", { quiet401: true }).then(
+      () => true,
+      () => false,
+    );
     if (!inside) await logIn(secret);
     enter();
   });

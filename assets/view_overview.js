@@ -15,7 +15,12 @@ const URGENT = ["critical", "high", "medium"];
 
 export function overviewView(view) {
   const parts = [sentence(), trafficCard(), alertsCard(), talkersCard(), devicesCard(), sensorStrip()];
-  const element = h("div", { class: "overview" }, parts.map((p) => p.element), view.kiosk && h("a", { class: "leave", href: "/" }, t("kiosk.leave")));
+  const element = h(
+    "div",
+    { class: "overview" },
+    parts.map((p) => p.element),
+    view.kiosk && h("a", { class: "leave", href: "/" }, t("kiosk.leave")),
+  );
   // Shown with its first figures, so that nothing moves when they arrive.
   const show = (what) => {
     parts.forEach((p) => p.update(what));
@@ -40,7 +45,13 @@ function sentence() {
   const facts = h("p", { class: "facts" }, "\u00a0");
   const tools = h("div", { class: "actions" });
   const troubles = h("ul", { class: "troubles" });
-  const element = h("section", { class: "state live", "aria-label": t("state") }, sign, h("div", { class: "words" }, title, facts, troubles), tools);
+  const element = h(
+    "section",
+    { class: "state live", "aria-label": t("state") },
+    sign,
+    h("div", { class: "words" }, title, facts, troubles),
+    tools,
+  );
   let last = "";
   const update = () => {
     const said = say();
@@ -50,14 +61,22 @@ function sentence() {
       element.dataset.tone = said.tone;
       fill(sign, mark(said.tone));
       fill(title, said.words);
-      fill(tools, said.alert && [
-        h("a", { class: "button primary", href: said.href }, t("look")),
-        h("button", { type: "button", onclick: () => acknowledge(said.alert) }, t("ack")),
-        h("button", { type: "button", onclick: () => mute(said.alert) }, t("mute")),
-      ]);
+      fill(
+        tools,
+        said.alert && [
+          h("a", { class: "button primary", href: said.href }, t("look")),
+          h("button", { type: "button", onclick: () => acknowledge(said.alert) }, t("ack")),
+          h("button", { type: "button", onclick: () => mute(said.alert) }, t("mute")),
+        ],
+      );
     }
     showFacts(facts);
-    keyed(troubles, problems(), (p) => p, (p) => h("li", {}, p));
+    keyed(
+      troubles,
+      problems(),
+      (p) => p,
+      (p) => h("li", {}, p),
+    );
   };
   return { element, update };
 }
@@ -95,7 +114,13 @@ function showFacts(el) {
     ["/health#capture", tn("lost", capture.dropped)],
     low && ["/alerts?severity=low", tn("notices", low)],
   ].filter(Boolean);
-  keyed(el, entries, (e) => e[0] + entries.indexOf(e), ([href]) => h("a", { href }), (a, [, words]) => setText(a, words));
+  keyed(
+    el,
+    entries,
+    (e) => e[0] + entries.indexOf(e),
+    ([href]) => h("a", { href }),
+    (a, [, words]) => setText(a, words),
+  );
 }
 
 // ---- open alerts
@@ -103,12 +128,32 @@ function showFacts(el) {
 function alertsCard() {
   const counts = SEVERITIES.map((s) => {
     const n = h("b", {}, "–");
-    return { s, n, el: h("a", { class: `tally ${s}`, href: `/alerts?severity=${s}` }, mark(s), n, h("span", {}, t(`severity.${s}`))) };
+    return {
+      s,
+      n,
+      el: h(
+        "a",
+        { class: `tally ${s}`, href: `/alerts?severity=${s}` },
+        mark(s),
+        n,
+        h("span", {}, t(`severity.${s}`)),
+      ),
+    };
   });
   const list = h("ul", { class: "rows" });
   const none = h("div", { class: "none", hidden: true });
-  const element = h("section", { class: "card alerts live" }, cardHead(t("open alerts"), "/alerts", t("all alerts")),
-    h("div", { class: "tallies" }, counts.map((c) => c.el)), list, none);
+  const element = h(
+    "section",
+    { class: "card alerts live" },
+    cardHead(t("open alerts"), "/alerts", t("all alerts")),
+    h(
+      "div",
+      { class: "tallies" },
+      counts.map((c) => c.el),
+    ),
+    list,
+    none,
+  );
   let drawn = "";
   const update = (what) => {
     const open = state.snapshot.alerts.open ?? {};
@@ -139,9 +184,19 @@ function alertRow(alert) {
   const summary = h("span", { class: "name summary" });
   const times = h("span", { class: "times" });
   const who = h("span", { class: "who" });
-  const el = h("li", { class: "row", "data-row": true }, mark(alert.severity),
-    h("a", { href: `/alerts?id=${alert.id}`, "data-focus": true }, h("span", { class: "unseen" }, t(`severity.${alert.severity}`), ": "), summary),
-    h("small", {}, kind, who), h("div", { class: "right" }, when(alert.last_time), times));
+  const el = h(
+    "li",
+    { class: "row", "data-row": true },
+    mark(alert.severity),
+    h(
+      "a",
+      { href: `/alerts?id=${alert.id}`, "data-focus": true },
+      h("span", { class: "unseen" }, t(`severity.${alert.severity}`), ": "),
+      summary,
+    ),
+    h("small", {}, kind, who),
+    h("div", { class: "right" }, when(alert.last_time), times),
+  );
   el._set = (a) => {
     setText(kind, kindTitle(a.kind));
     setText(summary, a.summary);
@@ -162,7 +217,13 @@ const TALKERS = 8;
 function talkersCard() {
   const list = h("ol", { class: "talkers" });
   const none = h("div", { hidden: true });
-  const element = h("section", { class: "card talking live" }, cardHead(t("talkers"), "/devices?sort=today", t("all devices")), list, none);
+  const element = h(
+    "section",
+    { class: "card talking live" },
+    cardHead(t("talkers"), "/devices?sort=today", t("all devices")),
+    list,
+    none,
+  );
   let drawn = 0;
   const update = () => {
     if (performance.now() - drawn < 2500 && drawn && list.children.length) return;
@@ -173,7 +234,13 @@ function talkersCard() {
     none.hidden = talkers.length > 0;
     list.hidden = !talkers.length;
     if (!talkers.length) fill(none, empty(t("talkers.none"), t("talkers.none.why")));
-    keyed(list, talkers, (x) => x.ip, talkerRow, (el, x) => el._set(x, most));
+    keyed(
+      list,
+      talkers,
+      (x) => x.ip,
+      talkerRow,
+      (el, x) => el._set(x, most),
+    );
   };
   return { element, update };
 }
@@ -181,14 +248,23 @@ function talkersCard() {
 const total = (x) => x.in_bytes_per_second + x.out_bytes_per_second;
 
 function talkerRow(talker) {
-  const href = talker.mac && talker.inside ? `/devices/${talker.mac.replaceAll(":", "")}` : `/devices?q=${encodeURIComponent(talker.ip)}`;
+  const href =
+    talker.mac && talker.inside
+      ? `/devices/${talker.mac.replaceAll(":", "")}`
+      : `/devices?q=${encodeURIComponent(talker.ip)}`;
   const label = name("");
   const place = h("small", {});
   const down = h("i", { class: "down" });
   const up = h("i", { class: "up" });
   const figure = h("span", { class: "figure" });
   const split = h("small", {});
-  const el = h("li", { "data-row": true }, h("a", { href, "data-focus": true }, label, place), h("div", { class: "bar", "aria-hidden": "true" }, down, up), h("div", { class: "right" }, figure, split));
+  const el = h(
+    "li",
+    { "data-row": true },
+    h("a", { href, "data-focus": true }, label, place),
+    h("div", { class: "bar", "aria-hidden": "true" }, down, up),
+    h("div", { class: "right" }, figure, split),
+  );
   el._set = (x, most) => {
     const text = x.name || x.vendor || x.ip;
     setText(label, text);
@@ -214,7 +290,18 @@ function devicesCard() {
   });
   const chips = h("ul", { class: "chips" });
   const none = h("div", { hidden: true });
-  const element = h("section", { class: "card there live" }, cardHead(t("nav.devices"), "/devices", t("all devices")), h("div", { class: "tallies" }, figures.map((f) => f.el)), chips, none);
+  const element = h(
+    "section",
+    { class: "card there live" },
+    cardHead(t("nav.devices"), "/devices", t("all devices")),
+    h(
+      "div",
+      { class: "tallies" },
+      figures.map((f) => f.el),
+    ),
+    chips,
+    none,
+  );
   let drawn = 0;
   const update = () => {
     const { devices } = state.snapshot;
@@ -225,27 +312,46 @@ function devicesCard() {
     const shown = [...state.devices.values()].sort(byPresence).slice(0, CHIPS);
     none.hidden = shown.length > 0;
     if (!shown.length) fill(none, empty(t("devices.none"), t("devices.none.why")));
-    keyed(chips, shown, (d) => d.id, chip, (el, d) => el._set(d));
+    keyed(
+      chips,
+      shown,
+      (d) => d.id,
+      chip,
+      (el, d) => el._set(d),
+    );
   };
   return { element, update };
 }
 
 const missing = (d) => d.important && !d.online;
 const bytesToday = (d) => d.bytes_in_today + d.bytes_out_today;
-const byPresence = (a, b) => missing(b) - missing(a) || b.online - a.online || bytesToday(b) - bytesToday(a) || (a.id < b.id ? -1 : 1);
+const byPresence = (a, b) =>
+  missing(b) - missing(a) || b.online - a.online || bytesToday(b) - bytesToday(a) || (a.id < b.id ? -1 : 1);
 
 function chip(device) {
   const label = name("");
   const detail = h("small", {});
   const place = h("span", { class: "glyph" });
-  const a = h("a", { href: `/devices/${encodeURIComponent(device.id)}` }, place, h("span", { class: "two" }, label, detail));
+  const a = h(
+    "a",
+    { href: `/devices/${encodeURIComponent(device.id)}` },
+    place,
+    h("span", { class: "two" }, label, detail),
+  );
   const el = h("li", {}, a);
   let kind;
   el._set = (d) => {
     if (kind !== d.kind) fill(place, icon((kind = d.kind)));
     setText(label, d.label);
-    setAttr(a, "title", [d.label, d.vendor, d.ips[0], t(d.online ? "online" : "offline")].filter(Boolean).join(" · "));
-    setText(detail, missing(d) ? t("important gone") : d.online ? `${bytes(bytesToday(d))} ${t("today")}` : t("offline"));
+    setAttr(
+      a,
+      "title",
+      [d.label, d.vendor, d.ips[0], t(d.online ? "online" : "offline")].filter(Boolean).join(" · "),
+    );
+    setText(
+      detail,
+      missing(d) ? t("important gone") : d.online ? `${bytes(bytesToday(d))} ${t("today")}` : t("offline"),
+    );
     el.classList.toggle("off", !d.online);
     el.classList.toggle("gone", missing(d));
   };
@@ -259,7 +365,11 @@ function sensorStrip() {
     const value = h("b", {}, "–");
     return { id, value, el: h("a", { class: "cell", href }, h("span", {}, t(`sensor.${id}`)), value) };
   });
-  const element = h("section", { class: "card sensor live", "aria-label": t("sensor") }, cells.map((c) => c.el));
+  const element = h(
+    "section",
+    { class: "card sensor live", "aria-label": t("sensor") },
+    cells.map((c) => c.el),
+  );
   const update = () => {
     const said = readings(state.snapshot);
     for (const { id, value, el } of cells) {
@@ -273,21 +383,38 @@ function sensorStrip() {
 }
 
 const SENSOR = [
-  ["packets", "/health#capture"], ["lost", "/health#capture"], ["cpu", "/health#system"], ["memory", "/health#system"],
-  ["temperature", "/health#system"], ["written", "/health#store"], ["disk", "/health#store"], ["uptime", "/health#monitor"],
+  ["packets", "/health#capture"],
+  ["lost", "/health#capture"],
+  ["cpu", "/health#system"],
+  ["memory", "/health#system"],
+  ["temperature", "/health#system"],
+  ["written", "/health#store"],
+  ["disk", "/health#store"],
+  ["uptime", "/health#monitor"],
 ];
 
 function readings({ capture, monitor, system }) {
   const heat = system.temperature_celsius;
   return {
     packets: [`${count(capture.packets_per_second)}/s`, t("sensor.packets.exact", { n: count(capture.packets) })],
-    lost: [count(capture.dropped), t("sensor.lost.exact", { n: decimal(capture.dropped_per_second) }), capture.dropped_per_second > 0],
+    lost: [
+      count(capture.dropped),
+      t("sensor.lost.exact", { n: decimal(capture.dropped_per_second) }),
+      capture.dropped_per_second > 0,
+    ],
     cpu: [`${decimal(system.cpu_percent)} %`, t("sensor.cpu.exact", { n: decimal(system.load, 2) })],
     memory: [bytesPair(system.memory_bytes).join(" "), exactBytes(system.memory_bytes)],
-    temperature: [heat === null || heat === undefined ? "–" : `${decimal(heat, 0)} °C`, heat === null ? t("sensor.temperature.none") : null, heat >= 80],
+    temperature: [
+      heat === null || heat === undefined ? "–" : `${decimal(heat, 0)} °C`,
+      heat === null ? t("sensor.temperature.none") : null,
+      heat >= 80,
+    ],
     written: [bytes(system.written_today_bytes), exactBytes(system.written_today_bytes)],
-    disk: [system.disk_free_bytes === null ? "–" : bytes(system.disk_free_bytes), t("sensor.disk.exact", { size: bytes(system.store_bytes) }), system.disk_free_bytes < 2e8 && system.disk_free_bytes !== null],
+    disk: [
+      system.disk_free_bytes === null ? "–" : bytes(system.disk_free_bytes),
+      t("sensor.disk.exact", { size: bytes(system.store_bytes) }),
+      system.disk_free_bytes < 2e8 && system.disk_free_bytes !== null,
+    ],
     uptime: [duration(monitor.uptime_seconds), t("sensor.uptime.exact", { time: full(monitor.started) })],
   };
 }
-

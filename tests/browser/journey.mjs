@@ -25,9 +25,21 @@ const foreign = [];
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
 });
-const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: "en-GB", colorScheme: "light" });
+const context = await browser.newContext({
+  viewport: { width: 1280, height: 860 },
+  locale: "en-GB",
+  colorScheme: "light",
+});
 const page = await context.newPage();
 page.setDefaultTimeout(10_000);
 watch(page);
@@ -124,7 +136,11 @@ await step("figures arrive every second", async () => {
   const seen = new Set();
   const end = Date.now() + 15_000;
   while (seen.size < 3 && Date.now() < end) {
-    seen.add(await page.evaluate(() => [...document.querySelectorAll(".legend b, .sensor b")].map((b) => b.textContent).join(" ")));
+    seen.add(
+      await page.evaluate(() =>
+        [...document.querySelectorAll(".legend b, .sensor b")].map((b) => b.textContent).join(" "),
+      ),
+    );
     await page.waitForTimeout(400);
   }
   expect(seen.size >= 3, `only ${seen.size} different readings in 15 s`);
@@ -175,7 +191,9 @@ await step("the alert list is filtered, and the filter is in the address", async
   await page.keyboard.press("/");
   await page.keyboard.type("zzz-nothing");
   await page.waitForSelector(".empty");
-  await page.waitForFunction(() => location.search.includes("severity=high") && location.search.includes("q=zzz-nothing"));
+  await page.waitForFunction(
+    () => location.search.includes("severity=high") && location.search.includes("q=zzz-nothing"),
+  );
 });
 
 await step("devices are listed, found, sorted and renamed", async () => {
@@ -207,7 +225,11 @@ await step("dark is dark, and stays after a reload", async () => {
   await page.getByRole("button", { name: "Dark", exact: true }).click();
   await go("/");
   await live();
-  const lightness = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).reduce((a, b) => a + Number(b), 0));
+  const lightness = await page.evaluate(() =>
+    getComputedStyle(document.body)
+      .backgroundColor.match(/\d+/g)
+      .reduce((a, b) => a + Number(b), 0),
+  );
   expect(lightness < 150, `the page is ${lightness}`);
   await page.waitForTimeout(1500);
   await shot("overview-dark");
@@ -215,7 +237,9 @@ await step("dark is dark, and stays after a reload", async () => {
 
 await step("Dutch is Dutch", async () => {
   await page.getByRole("button", { name: "NL", exact: true }).click();
-  await page.waitForFunction(() => document.documentElement.lang === "nl" && document.querySelector("nav").textContent.includes("Meldingen"));
+  await page.waitForFunction(
+    () => document.documentElement.lang === "nl" && document.querySelector("nav").textContent.includes("Meldingen"),
+  );
   await page.getByRole("button", { name: "EN", exact: true }).click();
 });
 
@@ -228,7 +252,12 @@ await step("an unknown page says so", async () => {
 });
 
 await step("nothing sticks out at 360 pixels", async () => {
-  const phone = await browser.newContext({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, storageState: await context.storageState() });
+  const phone = await browser.newContext({
+    viewport: { width: 360, height: 740 },
+    isMobile: true,
+    hasTouch: true,
+    storageState: await context.storageState(),
+  });
   const small = await phone.newPage();
   watch(small);
   for (const path of ["/", "/alerts", "/alerts?state=all", "/devices", "/health", "/settings"]) {
