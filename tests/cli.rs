@@ -437,6 +437,31 @@ fn nobody_reading_on_is_no_failure() {
     }
 }
 
+#[test]
+fn run_goes_on_when_nobody_reads_what_it_says() {
+    lab::on_a_cable(|_| {
+        let folder = folder();
+        let address = SocketAddr::from(([127, 0, 0, 1], 8099));
+        let (reading, writing) = std::io::pipe().expect("a pipe");
+        drop(reading);
+        let mut command = command(&["run", "--interface", "mon0"]);
+        command
+            .env("NETMONITOR_STORE_PATH", folder.path().join("store.redb"))
+            .env("NETMONITOR_DASHBOARD_HOST", "127.0.0.1")
+            .env("NETMONITOR_DASHBOARD_PORT", "8099")
+            .env("RUNTIME_DIRECTORY", folder.path())
+            .stdout(writing.try_clone().expect("a duplicate"))
+            .stderr(writing);
+        let mut server = Server { child: command.spawn().expect("the binary starts"), address };
+        until("an answer", 10, || {
+            assert_eq!(server.child.try_wait().expect("our own child"), None, "it ended");
+            std::net::TcpStream::connect(address).ok()
+        });
+        until("an answer 200", 5, || (client::get(address, "/healthz").status == 200).then_some(()));
+        assert_eq!(server.end(Signal::TERM), Some(0));
+    });
+}
+
 /// A program that serves, killed when dropped.
 struct Server {
     child: Child,
