@@ -160,6 +160,9 @@ fn a_lost_interface_is_shown_costs_nothing_and_is_taken_up_again() {
             let spent = monitor.cpu() - before;
             println!("{lose}: {problems}; {spent} ms of CPU in four seconds");
             assert!(spent <= 200, "{spent} ms of CPU in four seconds of waiting");
+            let problems = status().1;
+            let gone = problems.contains("there is no interface");
+            assert_eq!(gone, regain.is_empty(), "what is wrong now, not what was: {problems}");
             if regain.is_empty() {
                 cable.lay()
             } else {
