@@ -2,7 +2,6 @@
 #![cfg(all(feature = "live", feature = "store", feature = "http"))]
 
 mod client;
-#[allow(dead_code, reason = "the commands need little of it")]
 mod lab;
 mod traffic;
 

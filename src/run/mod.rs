@@ -174,6 +174,9 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(capture(live, number, monitor.clone())).detach();
         }
         executor.spawn(tick(monitor.clone())).detach();
+        if let Some(served) = &served {
+            executor.spawn(forget_claim_code(served.app.clone())).detach();
+        }
         service::notify("READY=1");
         until_stopped(&executor, &monitor, served).await
     }))
@@ -317,6 +320,14 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
         drop(this);
         smol::future::yield_now().await;
     }
+}
+
+/// Removes the claim code's file once it was used, or when an earlier run left one.
+async fn forget_claim_code(app: Arc<App>) {
+    while !app.claimed() {
+        Timer::after(Duration::from_secs(1)).await;
+    }
+    service::forget_claim_code(&service::run_dir());
 }
 
 /// Brings the second, the snapshot, and systemd's watchdog.
