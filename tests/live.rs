@@ -14,6 +14,7 @@ use lab::{Cable, Monitor, Viewer, ip, on_a_cable, until};
 use netmonitor::time::{self, SECOND, Timestamp};
 use serde_json::Value;
 use std::fs;
+use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 use traffic::home::{background, culprit, nas};
@@ -85,7 +86,13 @@ fn told_after(viewer: &Viewer, sent_at: Timestamp) -> i64 {
     seen.at.since(sent_at)
 }
 
+/// Ends within two seconds, whoever hangs on the line.
 fn ends_in_order(monitor: Monitor) {
+    let _silent = client::connect(monitor.address);
+    let mut slow = client::connect(monitor.address);
+    slow.write_all(b"POST /api/session HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{")
+        .expect("sent");
+    thread::sleep(Duration::from_millis(50));
     let (status, took, said) = monitor.stop();
     assert!(status.success() && took < Duration::from_secs(2), "{status} after {took:?}: {said:#?}");
     println!("ended {took:?} after SIGTERM");
