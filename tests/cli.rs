@@ -327,6 +327,15 @@ fn run_that_cannot_begin_says_why_in_one_line() {
 }
 
 #[test]
+fn interfaces_are_listed_with_the_one_that_run_would_choose() {
+    let shown = done(command(&["interfaces"]).env("NETMONITOR_CAPTURE_INTERFACES", "lo"));
+    let lines: Vec<&str> = shown.fine().lines().collect();
+    assert!(lines[0].starts_with("INTERFACE ") && lines[0].ends_with("ADDRESSES"), "{shown:?}");
+    assert!(lines.iter().any(|l| l.starts_with("lo ") && l.contains("127.0.0.1/8")), "{shown:?}");
+    assert_eq!(lines.last(), Some(&"run would listen on lo: named in the settings"));
+}
+
+#[test]
 fn replay_reads_pcap_pcapng_gzip_and_standard_input_alike() {
     let folder = folder();
     let (pcap, packets) = scan();
