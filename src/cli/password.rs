@@ -2,6 +2,7 @@
 
 use super::{Outcome, read_config};
 use crate::http::password;
+use crate::logs::say;
 use crate::store::Store;
 use crate::time;
 use argh::FromArgs;
@@ -27,7 +28,7 @@ impl Password {
         let (store, _) = Store::open(&config.store.path, config.store_options(), time::wall())
             .map_err(|error| format!("{error}; the password can also be set in the dashboard itself"))?;
         password::keep(&store, &hash)?;
-        println!("the password is set; everyone who was logged in must log in again");
+        say("the password is set; everyone who was logged in must log in again");
         Ok(ExitCode::SUCCESS)
     }
 }

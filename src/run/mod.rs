@@ -20,6 +20,7 @@ use crate::command::Command;
 use crate::config::{Auth, Config, Server, Source};
 use crate::engine::{self, Engine};
 use crate::http::{self, App, AuthMode, Limits, Setup};
+use crate::logs::{complain, say};
 use crate::store::{Store, StoreError};
 use crate::table::Caps;
 use crate::time::{self, SECOND};
@@ -150,7 +151,7 @@ pub fn open_interface(config: &Config, name: &str, number: u8, all: &[Interface]
 pub fn run(config: Config) -> Result<(), RunError> {
     let all = interfaces::list();
     let (names, why) = chosen_interfaces(&config, &all)?;
-    println!("listening on {} ({why})", names.join(", "));
+    say(&format!("listening on {} ({why})", names.join(", ")));
     let lives = (0u8..)
         .zip(&names)
         .map(|(number, name)| open_interface(&config, name, number, &all))
@@ -173,6 +174,9 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(capture(live, number, monitor.clone())).detach();
         }
         executor.spawn(tick(monitor.clone())).detach();
+        if let Some(served) = &served {
+            executor.spawn(forget_claim_code(served.app.clone())).detach();
+        }
         service::notify("READY=1");
         until_stopped(&executor, &monitor, served).await
     }))
@@ -240,11 +244,11 @@ fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Op
         .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
     let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
     for url in urls(dashboard.host.0, port, all) {
-        println!("dashboard: {url}");
+        say(&format!("dashboard: {url}"));
     }
     if !app.claimed() {
         let kept = service::keep_claim_code(&service::run_dir(), &code);
-        println!("claim code: {code} (opens the dashboard the first time, to set a password)");
+        say(&format!("claim code: {code} (opens the dashboard the first time, to set a password)"));
         if let Err(error) = kept {
             log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
         }
@@ -318,6 +322,14 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
     }
 }
 
+/// Removes the claim code's file once it was used, or when an earlier run left one.
+async fn forget_claim_code(app: Arc<App>) {
+    while !app.claimed() {
+        Timer::after(Duration::from_secs(1)).await;
+    }
+    service::forget_claim_code(&service::run_dir());
+}
+
 /// Brings the second, the snapshot, and systemd's watchdog.
 async fn tick(monitor: Rc<RefCell<Monitor>>) {
     let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
@@ -384,7 +396,7 @@ pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), R
         monitor.on_second(time::monotonic());
         let monitor = Rc::new(RefCell::new(monitor));
         executor.spawn(tick(monitor.clone())).detach();
-        eprintln!("dashboard: http://{address}/ (until interrupted)");
+        complain(&format!("dashboard: http://{address}/ (until interrupted)"));
         until_stopped(&executor, &monitor, Some(Served { app, listener, commands })).await
     }))
 }

@@ -141,10 +141,11 @@ impl Monitor {
             port.shown.packets = stats.received;
             port.shown.dropped = stats.dropped;
         }
+        // It may be down first and gone later.
+        port.shown.problem = problem;
         if changed {
             log::info!("{} is {}", port.shown.name, if up { "back" } else { "down" });
             port.shown.up = up;
-            port.shown.problem = problem;
             let down = self.ports.iter().all(|port| !port.shown.up);
             self.engine.on_link(down);
         }
