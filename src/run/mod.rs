@@ -267,6 +267,7 @@ fn app(
         commands: sender,
         auth,
         claim_code,
+        session_days: config.dashboard.session_days,
         limits: Limits {
             connections,
             connections_per_address: connections.div_ceil(2),

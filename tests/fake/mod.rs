@@ -52,6 +52,7 @@ pub fn app(store: &Arc<Store>, change: impl FnOnce(&mut Setup)) -> (Arc<App>, Re
         commands,
         auth: AuthMode::None,
         claim_code: Some(CLAIM.to_owned()),
+        session_days: 30,
         limits: Limits::default(),
         host: "pi".to_owned(),
         public_hosts: vec!["monitor.example".to_owned()],
