@@ -188,9 +188,7 @@ impl Place {
         let all = counts.connections.load(Relaxed);
         let full = match peer {
             Peer::Local => mine >= LOCAL_CONNECTIONS,
-            Peer::Address(_) => {
-                all >= limits.connections.into() || mine >= limits.connections_per_address
-            }
+            Peer::Address(_) => all >= limits.connections.into() || mine >= limits.connections_per_address,
         };
         if full {
             counts.turned_away.fetch_add(1, Relaxed);
