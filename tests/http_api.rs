@@ -349,7 +349,11 @@ fn a_loop_that_does_not_answer_costs_two_seconds_and_a_full_one_nothing() {
 fn metrics_and_health_carry_the_same_counters() {
     let fake = fake::start(|_| {});
     let metrics = get(fake.address, "/metrics");
-    assert!(metrics.body.lines().any(|l| l == "netmonitor_frames_received 12345"), "{}", metrics.body);
-    assert!(metrics.body.contains("netmonitor_dashboard_requests "));
-    assert_eq!(get(fake.address, "/api/health").json()["frames"]["received"], 12_345);
+    assert!(
+        metrics.body.lines().any(|l| l == "netmonitor_capture_frames_received 12345"),
+        "{}",
+        metrics.body
+    );
+    assert!(metrics.body.contains("netmonitor_monitor_dashboard_requests "));
+    assert_eq!(get(fake.address, "/api/health").json()["capture"]["frames"]["received"], 12_345);
 }

@@ -8,7 +8,7 @@ use super::lists::Lists;
 use super::report;
 use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
-use crate::command::{Command, Stage};
+use crate::command::{Command, Span, Stage};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
@@ -56,6 +56,8 @@ pub struct Monitor {
     pub(super) store_problem: Option<String>,
     pub(super) lists: Option<Lists>,
     lists_every: u64,
+    /// The claim code is on disk until the dashboard is claimed.
+    unclaimed: bool,
     ports: Vec<Port>,
     waiting: BTreeMap<u64, AlertRecord>,
     seconds: u64,
@@ -79,6 +81,7 @@ impl Monitor {
             store_problem: None,
             lists: None,
             lists_every: 60,
+            unclaimed: false,
             ports: Vec::new(),
             waiting: BTreeMap::new(),
             seconds: 0,
@@ -119,6 +122,11 @@ impl Monitor {
         app.set_kinds(kinds.0, kinds.1);
         self.app = Some(app);
         self.show();
+    }
+
+    /// The claim code is on disk: it goes as soon as a password is set.
+    pub fn await_claim(&mut self) {
+        self.unclaimed = true;
     }
 
     /// What capture says of an interface after a turn; its counters are asked for twice a second.
@@ -233,6 +241,10 @@ impl Monitor {
         if self.seconds.is_multiple_of(SAVE_SECONDS) && self.mode == "live" {
             self.save();
         }
+        if self.unclaimed && self.app.as_ref().is_some_and(|app| app.claimed()) {
+            crate::service::forget_claim_code(&crate::service::run_dir());
+            self.unclaimed = false;
+        }
         let ticked = self.store.tick(time::wall());
         self.stored(ticked);
         self.system = self.machine.read(now);
@@ -307,7 +319,10 @@ impl Monitor {
                 }
                 reply(record);
             }
-            Command::Talkers(limit, reply) => reply(self.engine.talkers(limit)),
+            Command::Talkers(span, limit, reply) => {
+                let (since, talkers) = self.engine.most_bytes(span == Span::Recent, limit);
+                reply((since.wall(self.engine.offset()), talkers));
+            }
             Command::Mutes(mutes) => {
                 // The engine's counts are ahead of the stored ones.
                 let counts: BTreeMap<u64, u64> =
