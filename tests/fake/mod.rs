@@ -31,6 +31,14 @@ pub struct Fake {
     thread: Option<JoinHandle<()>>,
 }
 
+impl Fake {
+    /// Keeps five minutes of traffic.
+    pub fn snapshot_traffic(&self) {
+        let history = snapshot(1).traffic.history;
+        history.iter().step_by(10).for_each(|point| self.store.add_traffic(point).expect("memory"));
+    }
+}
+
 impl Drop for Fake {
     fn drop(&mut self) {
         self.app.shutdown();
