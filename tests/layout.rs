@@ -13,6 +13,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("alert", 1),
     ("capture", 2),
     ("event", 2),
+    ("csv", 3),
     ("table", 3),
     ("observe", 4),
     ("feeds", 4),

@@ -3,7 +3,9 @@
 
 mod check;
 mod config;
+mod export;
 mod interfaces;
+mod local;
 mod password;
 mod replay;
 mod run;
@@ -39,6 +41,7 @@ enum Command {
     Interfaces(interfaces::Interfaces),
     Config(config::Show),
     Password(password::Password),
+    Export(export::Export),
 }
 
 /// Runs the command that the arguments name.
@@ -74,6 +77,7 @@ fn start(command: Command) -> Outcome {
         Command::Interfaces(command) => command.start(),
         Command::Config(command) => command.start(),
         Command::Password(command) => command.start(),
+        Command::Export(command) => command.start(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::lists::Lists;
 use super::report;
 use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
-use crate::command::{Command, Stage};
+use crate::command::{Command, Span, Stage};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
@@ -313,7 +313,10 @@ impl Monitor {
                 }
                 reply(record);
             }
-            Command::Talkers(limit, reply) => reply(self.engine.talkers(limit)),
+            Command::Talkers(span, limit, reply) => {
+                let (since, talkers) = self.engine.most_bytes(span == Span::Recent, limit);
+                reply((since.wall(self.engine.offset()), talkers));
+            }
             Command::Mutes(mutes) => {
                 // The engine's counts are ahead of the stored ones.
                 let counts: BTreeMap<u64, u64> =
