@@ -403,12 +403,28 @@ const WORDS = {
   "health.store": ["Store", "Opslag"],
   "health.tables": ["Tables", "Tabellen"],
   "health.dashboard": ["Dashboard", "Dashboard"],
+  "health.frames": ["Frames", "Frames"],
+  "health.interfaces": ["Interfaces", "Aansluitingen"],
+  "health.rejected_by_reason": ["Rejected, by reason", "Geweigerd, naar reden"],
+  "health.fragments": ["Fragments", "Fragmenten"],
   "health.feeds": ["Feeds", "Lijsten"],
   "health.clock": ["Clock", "Klok"],
   "why.capture": [
     "What comes in from the wire, and what became of it.",
     "Wat er van de kabel binnenkomt, en wat ermee gebeurde.",
   ],
+  "why.system": ["The machine this runs on.", "De machine waarop dit draait."],
+  "why.monitor": ["The program itself.", "Het programma zelf."],
+  "why.rejected_by_reason": ["Why frames could not be understood.", "Waarom frames niet te begrijpen waren."],
+  "why.fragments": [
+    "Datagrams that came in pieces, and what became of them.",
+    "Datagrammen die in stukken kwamen, en wat ervan werd.",
+  ],
+  "why.learned_seconds": [
+    "How long it has watched this network, earlier runs included.",
+    "Hoe lang het dit netwerk al volgt, eerdere keren meegeteld.",
+  ],
+  "why.steps": ["Times the clock was set while running.", "Keren dat de klok tijdens het draaien werd verzet."],
   "why.tables": [
     "What is remembered. Each table has a limit; when it is full the least useful entry goes.",
     "Wat wordt onthouden. Elke tabel heeft een grens; is die vol, dan gaat het minst nuttige eruit.",

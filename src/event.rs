@@ -119,7 +119,7 @@ pub struct Traffic {
 }
 
 /// One second (or longer step) of traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
 pub struct TrafficPoint {
     /// Start of the step.
     pub time: WallTime,

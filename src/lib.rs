@@ -23,6 +23,7 @@
 //! | [`alert`] | 1 | alerts: dedup, quiet periods, mutes |
 //! | [`capture`] | 2 | sources of frames |
 //! | [`event`] | 2 | what leaves the engine, in the shapes of the JSON |
+//! | [`csv`] | 3 | records as CSV |
 //! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
 //! | [`observe`] | 4 | what a frame meant |
 //! | [`feeds`] | 4 | lists of known bad addresses and names |
@@ -35,7 +36,8 @@
 //! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
 //! | [`logs`] | 8 | log lines to the journal and to a bounded file |
 //! | [`machine`] | 8 | processor, memory, temperature, disk |
-//! | [`service`] | 8 | systemd readiness and watchdog, the claim code |
+//! | [`pages`] | 8 | code that only starting up needed, given back |
+//! | [`service`] | 8 | systemd readiness and watchdog, the claim code, the local socket |
 //! | [`run`] | 9 | owns everything, drives it |
 //! | [`cli`] | 10 | the commands |
 //!
@@ -54,6 +56,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod counters;
+pub mod csv;
 pub mod detect;
 pub mod engine;
 pub mod event;
@@ -65,6 +68,8 @@ pub mod logs;
 #[cfg(feature = "live")]
 pub mod machine;
 pub mod observe;
+#[cfg(feature = "live")]
+pub mod pages;
 #[cfg(all(feature = "live", feature = "store", feature = "http"))]
 pub mod run;
 #[cfg(feature = "live")]

@@ -1,14 +1,22 @@
-//! Being a service: readiness and watchdog for systemd, and the files in the run-time folder.
+//! Being a service: readiness and watchdog for systemd, and what is in the run-time folder: the claim code, and the
+//! socket for programs on this machine.
 
+use rustix::fs::Mode;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the claim code is kept for whoever may read it.
 const CLAIM_FILE: &str = "claim-code";
+
+/// Where programs on this machine ask the monitor.
+const SOCKET_FILE: &str = "monitor.sock";
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 64;
 
 /// Tells systemd `state` (`READY=1`, `WATCHDOG=1`, `STOPPING=1`, …; sd_notify(3)). Without systemd, nothing happens.
 pub fn notify(state: &str) {
@@ -68,6 +76,47 @@ pub fn forget_claim_code(dir: &Path) {
     let _ = std::fs::remove_file(dir.join(CLAIM_FILE));
 }
 
+/// Where the local socket is, in `dir`.
+pub fn socket_path(dir: &Path) -> PathBuf {
+    dir.join(SOCKET_FILE)
+}
+
+/// The local socket; its file goes when this does.
+pub struct Socket {
+    /// What listens.
+    pub listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Someone may have removed it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Opens the local socket in `dir`, for its owner alone. What a dead process left is replaced; a live one keeps it.
+pub fn open_socket(dir: &Path) -> io::Result<Socket> {
+    std::fs::create_dir_all(dir)?;
+    let path = socket_path(dir);
+    match UnixStream::connect(&path) {
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another netmonitor answers there")),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            if std::fs::symlink_metadata(&path)?.file_type().is_socket() {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        // Binding says what is wrong, if anything is.
+        Err(_) => {}
+    }
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // Before it has a name, so that nobody can come in between. Linux gives the file this mode.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(Socket { listener: socket.into(), path })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +137,26 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         forget_claim_code(&dir.path().join("run"));
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_socket_is_for_its_owner_alone_and_a_dead_ones_file_is_replaced_and_a_live_ones_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let run = dir.path().join("run");
+        std::fs::create_dir_all(&run).expect("a folder");
+        drop(UnixListener::bind(socket_path(&run)).expect("bound"));
+        assert!(socket_path(&run).exists(), "std leaves the file, like a process that was killed");
+        let socket = open_socket(&run).expect("replaced");
+        let mode = std::fs::metadata(socket_path(&run)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let second = open_socket(&run).err().expect("refused");
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        assert!(UnixStream::connect(socket_path(&run)).is_ok(), "the first one goes on");
+        drop(socket);
+        assert!(!socket_path(&run).exists());
+        std::fs::write(socket_path(&run), "a file of somebody's").expect("written");
+        assert!(open_socket(&run).is_err());
+        assert!(socket_path(&run).exists(), "what is no socket stays");
     }
 }

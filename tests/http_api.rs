@@ -349,7 +349,60 @@ fn a_loop_that_does_not_answer_costs_two_seconds_and_a_full_one_nothing() {
 fn metrics_and_health_carry_the_same_counters() {
     let fake = fake::start(|_| {});
     let metrics = get(fake.address, "/metrics");
-    assert!(metrics.body.lines().any(|l| l == "netmonitor_frames_received 12345"), "{}", metrics.body);
-    assert!(metrics.body.contains("netmonitor_dashboard_requests "));
-    assert_eq!(get(fake.address, "/api/health").json()["frames"]["received"], 12_345);
+    assert!(
+        metrics.body.lines().any(|l| l == "netmonitor_capture_frames_received 12345"),
+        "{}",
+        metrics.body
+    );
+    assert!(metrics.body.contains("netmonitor_monitor_dashboard_requests "));
+    assert_eq!(get(fake.address, "/api/health").json()["capture"]["frames"]["received"], 12_345);
+}
+
+#[test]
+fn a_login_lasts_as_long_as_the_settings_say() {
+    let store = fake::store();
+    let hash = netmonitor::http::password::hash("a password of mine").expect("a hash");
+    store.set_setting(netmonitor::http::password::SETTING, Some(&hash)).expect("memory");
+    let start = |days| {
+        fake::start_on(store.clone(), |setup| {
+            (setup.auth, setup.session_days) = (AuthMode::Password, days);
+        })
+    };
+    let fake = start(2);
+    let inside = send(&fake, "POST", "/api/session", json!({ "password": "a password of mine" }));
+    assert!(inside.header("set-cookie").contains("; Max-Age=172800;"), "{inside:?}");
+    drop(fake);
+    let kept = store.setting("dashboard.sessions").expect("memory").expect("a session");
+    let mut sessions: Value = serde_json::from_str(&kept).expect("JSON");
+    let three_days_ago = netmonitor::time::wall().secs() - 3 * 86_400;
+    sessions[0]["created"] = three_days_ago.into();
+    store.set_setting("dashboard.sessions", Some(&sessions.to_string())).expect("memory");
+    let cookie = format!("cookie: {}\r\n", inside.cookie());
+    for (days, status) in [(2, 401), (4, 200)] {
+        let fake = start(days);
+        assert_eq!(ask(fake.address, "GET", "/api/alerts", &cookie, None).status, status, "{days} days");
+    }
+}
+
+#[test]
+fn traffic_of_any_period_comes_at_the_step_asked_for_and_talkers_say_since_when() {
+    let fake = fake::start(|_| {});
+    fake.snapshot_traffic();
+    for (path, status) in [
+        ("/api/traffic?since=2026-01-01T00:00:00Z&step=60", 200),
+        ("/api/traffic?step=10", 200),
+        ("/api/traffic?step=11", 400),
+        ("/api/traffic?range=1h&step=10", 400),
+        ("/api/traffic?since=yesterday", 400),
+    ] {
+        let answer = get(fake.address, path);
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        as_described(&fake, "GET", path, "/api/traffic", &answer);
+    }
+    let points = |path| get(fake.address, path).json()["points"].as_array().expect("points").len();
+    assert_eq!(points("/api/traffic?step=10"), 30);
+    assert!(points("/api/traffic?step=60") <= 7);
+    let since =
+        |range: &str| get(fake.address, &format!("/api/talkers?range={range}")).json()["since"].clone();
+    assert!(since("24h").as_str() < since("1h").as_str(), "an hour is counted for itself");
 }

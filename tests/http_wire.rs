@@ -201,6 +201,30 @@ fn files_are_asked_for_again_only_when_they_changed() {
 }
 
 #[test]
+fn files_are_compressed_for_those_that_take_it_and_the_same_inside() {
+    let fake = fake::start(|_| {});
+    let plain = get(fake.address, "/static/app.js");
+    let mut stream = connect(fake.address);
+    let request = b"GET /static/app.js HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+        accept-encoding: br, gzip\r\n\r\n";
+    stream.write_all(request).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let end = 4 + answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    let mut inside = String::new();
+    flate2::read::GzDecoder::new(&answer[end..]).read_to_string(&mut inside).expect("gzip");
+    assert_eq!(inside, plain.body);
+    assert!(answer.len() < plain.body.len() / 2);
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    let packed = ask(fake.address, "HEAD", "/static/app.js", "accept-encoding: gzip\r\n", None);
+    assert_ne!(packed.header("etag"), plain.header("etag"), "each encoding has its own");
+    let more = format!("accept-encoding: gzip\r\nif-none-match: {}\r\n", packed.header("etag"));
+    assert_eq!(ask(fake.address, "GET", "/static/app.js", &more, None).status, 304);
+}
+
+#[test]
 fn heads_and_bodies_that_dawdle_are_cut_off() {
     let fake = fake::start(|_| {});
     let began = monotonic();

@@ -1,7 +1,10 @@
 //! `netmonitor password`: sets the dashboard's password, from the terminal or standard input.
 
+use super::local::Local;
 use super::{Outcome, read_config};
 use crate::http::password;
+use crate::logs::say;
+use crate::service;
 use crate::store::Store;
 use crate::time;
 use argh::FromArgs;
@@ -24,10 +27,18 @@ impl Password {
         let config = read_config(self.config.as_ref(), &[])?;
         let chosen = if io::stdin().is_terminal() { ask()? } else { line()? };
         let hash = password::hash(&chosen)?;
-        let (store, _) = Store::open(&config.store.path, config.store_options(), time::wall())
-            .map_err(|error| format!("{error}; the password can also be set in the dashboard itself"))?;
-        password::keep(&store, &hash)?;
-        println!("the password is set; everyone who was logged in must log in again");
+        let socket = service::socket_path(&service::run_dir());
+        match Local::reach(&socket) {
+            Ok(monitor) => {
+                monitor.ask("POST", "/api/password", Some(&serde_json::json!({ "new": chosen })))?;
+            }
+            Err(unreached) => {
+                let (store, _) = Store::open(&config.store.path, config.store_options(), time::wall())
+                    .map_err(|error| format!("{error} (the monitor at {}: {unreached})", socket.display()))?;
+                password::keep(&store, &hash)?;
+            }
+        }
+        say("the password is set; everyone who was logged in must log in again");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -7,9 +7,11 @@ use crate::counters::Counters;
 use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
 use crate::table::devices::DeviceChange;
+use crate::table::hosts::{Host, recent_since};
 use crate::table::reassembly::FragmentCounts;
-use crate::time::SECOND;
+use crate::time::{SECOND, Timestamp};
 use serde::Serialize;
+use std::cmp::Reverse;
 
 /// Table sizes and other totals, for the health page and the summary of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -105,8 +107,7 @@ impl Engine {
     /// The hosts that move most now, most bytes per second first; hosts that are idle now follow by what they moved
     /// since they were first seen.
     pub fn talkers(&self, limit: usize) -> Vec<Talker> {
-        let rate =
-            |h: &crate::table::hosts::Host| h.rate_in.per_second(self.now) + h.rate_out.per_second(self.now);
+        let rate = |h: &Host| h.rate_in.per_second(self.now) + h.rate_out.per_second(self.now);
         let mut hosts: Vec<_> =
             self.known.hosts.iter().map(|(ip, h)| (rate(h), h.bytes_in + h.bytes_out, ip, h)).collect();
         let order = |a: &(f64, u64, &Ip, _), b: &(f64, u64, &Ip, _)| {
@@ -117,21 +118,42 @@ impl Engine {
             hosts.truncate(limit);
         }
         hosts.sort_by(order);
-        hosts
-            .into_iter()
-            .take(limit)
-            .map(|(_, _, ip, host)| Talker {
-                ip: ip.to_string(),
-                mac: self.known.mac_of(*ip).map(|m| m.to_string()),
-                name: self.known.name_of(*ip).map(str::to_owned),
-                vendor: self.known.mac_of(*ip).and_then(vendor::of).map(str::to_owned),
-                inside: host.inside,
-                in_bytes_per_second: host.rate_in.per_second(self.now),
-                out_bytes_per_second: host.rate_out.per_second(self.now),
-                bytes_in: host.bytes_in,
-                bytes_out: host.bytes_out,
-            })
-            .collect()
+        hosts.into_iter().take(limit).map(|(_, _, ip, host)| self.talker(*ip, host)).collect()
+    }
+
+    /// The hosts that moved most bytes, most first: in this hour and the one before when `recent`, else since each was
+    /// first seen. With it, the moment before which none of these bytes moved.
+    pub fn most_bytes(&self, recent: bool, limit: usize) -> (Timestamp, Vec<Talker>) {
+        let moved = |h: &Host| match recent {
+            true => (h.rate_in.recent(self.now), h.rate_out.recent(self.now)),
+            false => (h.bytes_in, h.bytes_out),
+        };
+        let mut hosts: Vec<_> = self.known.hosts.iter().map(|(ip, h)| (moved(h), ip, h)).collect();
+        let first = hosts.iter().map(|(_, _, h)| h.first_at).min().unwrap_or(self.now);
+        hosts.retain(|((received, sent), ..)| received + sent > 0);
+        hosts.sort_unstable_by_key(|((received, sent), ip, _)| (Reverse(received + sent), *ip));
+        let talker = |((bytes_in, bytes_out), ip, host): ((u64, u64), &Ip, &Host)| Talker {
+            bytes_in,
+            bytes_out,
+            ..self.talker(*ip, host)
+        };
+        let talkers = hosts.into_iter().take(limit).map(talker).collect();
+        let since = if recent { first.max(recent_since(self.now)) } else { first };
+        (since, talkers)
+    }
+
+    fn talker(&self, ip: Ip, host: &Host) -> Talker {
+        Talker {
+            ip: ip.to_string(),
+            mac: self.known.mac_of(ip).map(|m| m.to_string()),
+            name: self.known.name_of(ip).map(str::to_owned),
+            vendor: self.known.mac_of(ip).and_then(vendor::of).map(str::to_owned),
+            inside: host.inside,
+            in_bytes_per_second: host.rate_in.per_second(self.now),
+            out_bytes_per_second: host.rate_out.per_second(self.now),
+            bytes_in: host.bytes_in,
+            bytes_out: host.bytes_out,
+        }
     }
 
     /// How many devices there are; with at most `list` of them, online and most recently seen first.

@@ -3,10 +3,10 @@
 use super::answer::{self, Answer, Refusal};
 use super::query::{self, Query};
 use super::{App, State};
-use crate::alert::{Acknowledgement, AlertRecord, Severity, Subject};
+use crate::alert::{Acknowledgement, AlertRecord, Severity};
+use crate::csv::Row as _;
 use crate::store::AlertFilter;
 use serde::Deserialize;
-use std::fmt::Write as _;
 use tide::Request;
 
 /// Longest note, characters.
@@ -70,14 +70,11 @@ pub async fn list(request: Request<State>) -> Answer {
 }
 
 fn download(app: &App, filter: &AlertFilter) -> Answer {
-    let mut text = String::from(
-        "id,time,last_time,kind,severity,count,source_ip,source_mac,source_port,source_name,\
-         target_ip,target_mac,target_port,target_name,summary,acknowledged,note\r\n",
-    );
+    let mut text = format!("{}\r\n", AlertRecord::HEADER);
     let (mut before, mut written) = (None, 0);
     loop {
         let page = app.store.alerts(filter, before, PAGE)?;
-        page.alerts.iter().for_each(|alert| row(&mut text, alert));
+        page.alerts.iter().for_each(|alert| alert.row(&mut text));
         (before, written) = (page.next, written + page.alerts.len());
         if before.is_none() || written >= DOWNLOAD {
             break;
@@ -86,38 +83,6 @@ fn download(app: &App, filter: &AlertFilter) -> Answer {
     let mut response = answer::bytes("text/csv; charset=utf-8", text);
     response.insert_header("content-disposition", "attachment; filename=\"alerts.csv\"");
     Ok(response)
-}
-
-fn row(text: &mut String, alert: &AlertRecord) {
-    let _ = write!(text, "{},{},{},", alert.id, alert.time, alert.last_time);
-    cell(text, &alert.kind);
-    let _ = write!(text, ",{},{}", alert.severity.name(), alert.count);
-    for side in [&alert.source, &alert.target] {
-        let nobody = Subject::default();
-        let side = side.as_ref().unwrap_or(&nobody);
-        let ip = side.ip.map(|ip| ip.to_string()).unwrap_or_default();
-        let mac = side.mac.map(|mac| mac.to_string()).unwrap_or_default();
-        let port = side.port.map(|port| port.to_string()).unwrap_or_default();
-        let _ = write!(text, ",{ip},{mac},{port},");
-        cell(text, side.name.as_deref().unwrap_or_default());
-    }
-    text.push(',');
-    cell(text, &alert.summary);
-    let acknowledged = alert.acknowledged.as_ref();
-    let _ = write!(text, ",{},", acknowledged.map(|a| a.time.to_string()).unwrap_or_default());
-    cell(text, acknowledged.map(|a| a.note.as_str()).unwrap_or_default());
-    text.push_str("\r\n");
-}
-
-/// One cell. Names come from strangers, and a spreadsheet runs what begins with one of these.
-fn cell(text: &mut String, value: &str) {
-    let harmful = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    text.push('"');
-    if harmful {
-        text.push('\'');
-    }
-    text.push_str(&value.replace('"', "\"\""));
-    text.push('"');
 }
 
 /// GET `/api/alerts/{id}`.
@@ -211,22 +176,6 @@ pub async fn acknowledge_matching(mut request: Request<State>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_that_a_spreadsheet_would_run_are_made_harmless() {
-        for (value, written) in [
-            ("=1+1", "\"'=1+1\""),
-            ("@sum", "\"'@sum\""),
-            ("-2", "\"'-2\""),
-            ("\tx", "\"'\tx\""),
-            ("say \"hi\", now", "\"say \"\"hi\"\", now\""),
-            ("a=b", "\"a=b\""),
-        ] {
-            let mut text = String::new();
-            cell(&mut text, value);
-            assert_eq!(text, written);
-        }
-    }
 
     #[test]
     fn notes_lose_control_characters_and_are_cut() {

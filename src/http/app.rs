@@ -59,6 +59,8 @@ pub struct Setup {
     pub auth: AuthMode,
     /// The code that guards setting the first password; without one, none can be set over HTTP.
     pub claim_code: Option<String>,
+    /// Days after which a login ends.
+    pub session_days: u32,
     /// Caps.
     pub limits: Limits,
     /// This machine's host name: answers to it and to `<name>.local`.
@@ -146,7 +148,7 @@ impl App {
         }
         hosts.extend(setup.public_hosts.iter().map(|h| h.to_ascii_lowercase()));
         Ok(Arc::new(App {
-            auth: Auth::new(&setup.store, setup.auth, setup.claim_code)?,
+            auth: Auth::new(&setup.store, setup.auth, setup.claim_code, setup.session_days)?,
             store: setup.store,
             bus: Bus::default(),
             limits: setup.limits,

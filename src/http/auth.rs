@@ -20,8 +20,6 @@ use std::time::Duration;
 
 /// Name of the cookie.
 pub const COOKIE: &str = "session";
-/// A session lasts this long, seconds: 30 days.
-pub const SESSION_SECONDS: i64 = 30 * 86_400;
 /// Sessions kept; the oldest goes first.
 const SESSIONS: usize = 32;
 /// A clock before 2025 was not set when the session began: its age counts from when the clock is right.
@@ -51,6 +49,8 @@ pub struct Kept {
 /// Who may pass.
 pub struct Auth {
     mode: AuthMode,
+    /// How long a session lasts.
+    session_seconds: i64,
     claim: Mutex<Option<String>>,
     sessions: Mutex<Vec<Kept>>,
     tokens: Mutex<Vec<Kept>>,
@@ -72,9 +72,15 @@ fn load(store: &Store, setting: &str) -> Result<Vec<Kept>, StoreError> {
 
 impl Auth {
     /// With the sessions and tokens that the store holds.
-    pub fn new(store: &Store, mode: AuthMode, claim_code: Option<String>) -> Result<Self, StoreError> {
+    pub fn new(
+        store: &Store,
+        mode: AuthMode,
+        claim_code: Option<String>,
+        session_days: u32,
+    ) -> Result<Self, StoreError> {
         Ok(Auth {
             mode,
+            session_seconds: i64::from(session_days) * 86_400,
             claim: Mutex::new(claim_code),
             sessions: Mutex::new(load(store, SESSIONS_SETTING)?),
             tokens: Mutex::new(load(store, TOKENS_SETTING)?),
@@ -87,6 +93,11 @@ impl Auth {
     /// How viewers prove who they are.
     pub fn mode(&self) -> AuthMode {
         self.mode
+    }
+
+    /// How long a session lasts, seconds.
+    pub fn session_seconds(&self) -> i64 {
+        self.session_seconds
     }
 
     /// Whether a password is set, or none is wanted.
@@ -113,7 +124,7 @@ impl Auth {
         if session.created < CLOCK_SET {
             session.created = now;
         }
-        now < session.created.saturating_add(SESSION_SECONDS)
+        now < session.created.saturating_add(self.session_seconds)
     }
 
     /// Logs in: the token of a new session.
@@ -161,7 +172,7 @@ impl Auth {
         let token = fresh()?;
         let mut sessions = lock(&self.sessions);
         let now = time::wall().secs();
-        sessions.retain(|s| s.created < CLOCK_SET || now < s.created.saturating_add(SESSION_SECONDS));
+        sessions.retain(|s| s.created < CLOCK_SET || now < s.created.saturating_add(self.session_seconds));
         if sessions.len() >= SESSIONS {
             sessions.remove(0);
         }
@@ -190,12 +201,22 @@ impl Auth {
         new: &str,
     ) -> Result<String, Refusal> {
         self.login(store, peer, old).await?;
+        self.set_password(store, new).await?;
+        self.begin(store)
+    }
+
+    /// Sets the password, the first one too, and ends every session. For those who own this machine.
+    pub async fn set_password(&self, store: &Store, new: &str) -> Result<(), Refusal> {
         let _turn = self.turn.lock().await;
         let hash = password::hash(new).map_err(|error| Refusal::bad(error.to_string()))?;
-        store.set_setting(password::SETTING, Some(&hash))?;
-        lock(&self.sessions).clear();
+        let mut sessions = lock(&self.sessions);
+        // Sessions first: whatever fails after that leaves nobody inside who should be out.
+        save(store, SESSIONS_SETTING, &[])?;
+        sessions.clear();
         self.ended.fetch_add(1, Relaxed);
-        self.begin(store)
+        store.set_setting(password::SETTING, Some(&hash))?;
+        *lock(&self.claim) = None;
+        Ok(())
     }
 
     /// The API tokens there are.

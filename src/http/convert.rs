@@ -20,7 +20,8 @@ pub const BODY_BYTES: usize = 64 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The request headers that routes read; all others are dropped unread.
-const READ: [&str; 8] = [
+const READ: [&str; 9] = [
+    "accept-encoding",
     "host",
     "origin",
     "cookie",

@@ -32,21 +32,25 @@ mod sse;
 mod wire;
 
 pub use app::{App, AuthMode, Limits, Setup, Stats};
-pub use wire::{ACCESS, bind, serve};
+pub use wire::{ACCESS, bind, serve, serve_local};
 
 /// What every route gets.
 type State = std::sync::Arc<App>;
 
 /// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Peer {
     /// A TCP client.
     Address(std::net::IpAddr),
+    /// A program on this machine, on the Unix socket: whom the file's mode lets in needs no session.
+    Local,
 }
 
 impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Peer::Address(address) = self;
-        address.fmt(f)
+        match self {
+            Peer::Address(address) => address.fmt(f),
+            Peer::Local => f.write_str("local"),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The monitor itself: first screen, series, talkers, catalogue, counters, self-test.
 
-use super::State;
 use super::answer::{self, Answer, Refusal};
 use super::query::Query;
-use crate::command::Command;
+use super::{App, State};
+use crate::command::{Command, Span};
 use crate::store::Step;
 use crate::time::{SECOND, WallTime};
 use http_types::StatusCode;
@@ -52,7 +52,10 @@ fn range(query: &Query) -> Result<(&'static str, i64, Step, i64), Refusal> {
 
 /// GET `/api/traffic`.
 pub async fn traffic(request: Request<State>) -> Answer {
-    let query = Query::of(&request, &["range"])?;
+    let query = Query::of(&request, &["range", "since", "until", "step"])?;
+    if ["since", "until", "step"].iter().any(|name| query.text(name).is_some()) {
+        return traffic_between(request.state(), &query);
+    }
     let (name, length, step, seconds) = range(&query)?;
     let app = request.state();
     let until = app.now();
@@ -62,13 +65,27 @@ pub async fn traffic(request: Request<State>) -> Answer {
     answer::json(&json!({ "range": name, "step_seconds": seconds, "points": points }))
 }
 
-/// GET `/api/talkers`.
+/// Any period at any step; the store gives 5,000 points at most, so a client asks on from after the last.
+fn traffic_between(app: &App, query: &Query) -> Answer {
+    if query.text("range").is_some() {
+        return Err(Refusal::bad("give either range, or since, until and step"));
+    }
+    let since = query.time("since")?.unwrap_or_default();
+    let until = query.time("until")?.unwrap_or_else(|| WallTime::from_micros(app.now().micros() + 1));
+    let name = query.one_of("step", &["3600", "900", "60", "10"])?;
+    let step = Step::ALL.into_iter().find(|step| step.seconds().to_string() == name).unwrap_or(Step::Hour);
+    let points = app.store.traffic(step, since, until)?;
+    answer::json(&json!({ "range": null, "step_seconds": step.seconds(), "points": points }))
+}
+
+/// GET `/api/talkers`. Two counts are kept of a host: its bytes of this hour and the one before, and those since it
+/// was first seen. The answer says since when its numbers are.
 pub async fn talkers(request: Request<State>) -> Answer {
     let query = Query::of(&request, &["range", "limit"])?;
     let (name, limit) = (range(&query)?.0, query.limit(50)?);
     let app = request.state();
-    let talkers = app.ask(|reply| Command::Talkers(limit, reply)).await?;
-    let since = app.with_snapshot(|s| s.monitor.started);
+    let span = if name == "1h" { Span::Recent } else { Span::All };
+    let (since, talkers) = app.ask(|reply| Command::Talkers(span, limit, reply)).await?;
     answer::json(&json!({ "range": name, "since": since, "talkers": talkers }))
 }
 
@@ -82,9 +99,8 @@ pub async fn kinds(request: Request<State>) -> Answer {
 /// The monitor's counters and the dashboard's own.
 fn counters(app: &State) -> Value {
     let mut all = app.health().as_ref().clone();
-    if let Value::Object(map) = &mut all {
-        map.insert("dashboard".to_owned(), json!(app.stats()));
-    }
+    // Before the first health of the loop there is nothing else.
+    all["monitor"]["dashboard"] = json!(app.stats());
     all
 }
 

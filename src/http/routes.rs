@@ -156,6 +156,7 @@ mod tests {
             commands: smol::channel::bounded(1).0,
             auth: AuthMode::Password,
             claim_code: None,
+            session_days: 30,
             limits: Limits::default(),
             host: "pi".into(),
             public_hosts: Vec::new(),

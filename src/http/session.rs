@@ -2,7 +2,7 @@
 
 use super::alerts::note;
 use super::answer::{self, Answer, Refusal};
-use super::auth::{COOKIE, Kept, SESSION_SECONDS};
+use super::auth::{COOKIE, Kept};
 use super::{AuthMode, Peer, State, query};
 use crate::time::{SECOND, WallTime};
 use http_types::StatusCode;
@@ -27,7 +27,8 @@ struct Claim {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
-    old: String,
+    /// Not needed on the local socket.
+    old: Option<String>,
     new: String,
 }
 
@@ -44,7 +45,7 @@ pub async fn login(mut request: Request<State>) -> Answer {
     if app.auth.mode() == AuthMode::None {
         return answer::nothing();
     }
-    with_cookie(&app.auth.login(&app.store, peer, &wanted.password).await?, SESSION_SECONDS)
+    with_cookie(&app.auth.login(&app.store, peer, &wanted.password).await?, app.auth.session_seconds())
 }
 
 /// POST `/api/claim`: sets the first password and logs in.
@@ -52,7 +53,7 @@ pub async fn claim(mut request: Request<State>) -> Answer {
     let wanted: Claim = query::body(&mut request).await?;
     let (app, peer) = (request.state(), peer(&request)?);
     let token = app.auth.claim(&app.store, peer, &wanted.code, &wanted.password).await?;
-    with_cookie(&token, SESSION_SECONDS)
+    with_cookie(&token, app.auth.session_seconds())
 }
 
 /// DELETE `/api/session`: ends this session. Without one there is nothing to end.
@@ -62,11 +63,18 @@ pub async fn logout(request: Request<State>) -> Answer {
     with_cookie("", 0)
 }
 
-/// POST `/api/password`: changes the password; every other session ends.
+/// POST `/api/password`: changes the password; every other session ends. Whoever may open the local socket owns this
+/// machine, and need not know the old one.
 pub async fn change_password(mut request: Request<State>) -> Answer {
     let wanted: Change = query::body(&mut request).await?;
-    let (app, peer) = (request.state(), peer(&request)?);
-    with_cookie(&app.auth.change_password(&app.store, peer, &wanted.old, &wanted.new).await?, SESSION_SECONDS)
+    let app = request.state();
+    if request.ext::<Peer>() == Some(&Peer::Local) {
+        app.auth.set_password(&app.store, &wanted.new).await?;
+        return answer::nothing();
+    }
+    let old = wanted.old.ok_or_else(|| Refusal::bad("old must be given: the password as it is now"))?;
+    let token = app.auth.change_password(&app.store, peer(&request)?, &old, &wanted.new).await?;
+    with_cookie(&token, app.auth.session_seconds())
 }
 
 fn shown(token: &Kept) -> Value {
@@ -115,6 +123,6 @@ fn with_cookie(token: &str, seconds: i64) -> Answer {
 fn peer(request: &Request<State>) -> Result<IpAddr, Refusal> {
     match request.ext::<Peer>() {
         Some(Peer::Address(address)) => Ok(*address),
-        None => Err(Refusal::new(StatusCode::Forbidden, "no_peer", "logging in needs an address")),
+        _ => Err(Refusal::new(StatusCode::Forbidden, "no_peer", "logging in needs an address")),
     }
 }

@@ -22,13 +22,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, pending, poll_fn};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A head must arrive within this, and an idle connection is closed after it.
@@ -43,6 +44,8 @@ const SEND_BUFFER: usize = 32 * 1024;
 const BACKLOG: i32 = 4096;
 /// What open streams and requests may still take after [`App::shutdown`].
 const STOP_TIME: Duration = Duration::from_millis(800);
+/// Connections on the local socket. They count apart: browsers cannot take them.
+const LOCAL_CONNECTIONS: u32 = 64;
 /// How long a refused client may go on sending, so that it reads the refusal instead of a reset.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 
@@ -65,12 +68,7 @@ pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
 /// Accepts and answers until [`App::shutdown`]; returns when the last connection has ended, 0.8 s later at most.
 /// Each connection is a task of its own on `executor`.
 pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<App>) {
-    let shared = Rc::new(Shared {
-        server: routes::server(app.clone()),
-        executor: executor.clone(),
-        app: app.clone(),
-        by_address: RefCell::default(),
-    });
+    let shared = Shared::new(executor.clone(), app.clone());
     let heart = executor.spawn(sse::heartbeat(app.clone()));
     accept_all(&shared, &listener).or(app.stopping()).await;
     drop(listener);
@@ -87,27 +85,62 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<Ap
         .await;
 }
 
-async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
-    let mut told = Timestamp::MIN;
-    loop {
-        match listener.accept().await {
-            Ok((stream, from)) => match Place::take(shared, from.ip().to_canonical()) {
-                Some(place) => {
-                    let work = connection(stream, Peer::Address(place.peer), place);
-                    shared.executor.spawn(survive(work)).detach();
-                }
-                None => turn_away(&stream),
-            },
-            Err(error) => {
-                // Out of descriptors, most likely: connections that end will free some.
-                // A stranger can cause it, so it is told once a minute.
-                if time::monotonic().since(told) > 60 * SECOND {
-                    told = time::monotonic();
-                    log::warn!("dashboard: cannot accept connections: {error}");
-                }
-                Timer::after(Duration::from_millis(100)).await;
+/// Answers programs on this machine until [`App::shutdown`]: no session, no `Host` needed. Who may open the socket is
+/// for its file mode to say.
+pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app: Arc<App>) {
+    let shared = Shared::new(executor, app.clone());
+    let accept = async {
+        let mut trouble = Trouble::default();
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => admit(&shared, stream, Peer::Local),
+                Err(error) => trouble.wait(&error).await,
             }
         }
+    };
+    accept.or(app.stopping()).await;
+}
+
+async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
+    let mut trouble = Trouble::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => admit(shared, stream, Peer::Address(from.ip().to_canonical())),
+            Err(error) => trouble.wait(&error).await,
+        }
+    }
+}
+
+/// A connection of its own task, where there is room.
+fn admit<S>(shared: &Rc<Shared>, mut stream: S, peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    match Place::take(shared, peer) {
+        Some(place) => shared.executor.spawn(survive(connection(stream, peer, place))).detach(),
+        None => turn_away(&mut stream),
+    }
+}
+
+/// Connections that cannot be accepted: out of descriptors, most likely, and those that end will free some.
+struct Trouble {
+    told: Timestamp,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Trouble { told: Timestamp::MIN }
+    }
+}
+
+impl Trouble {
+    /// A stranger can cause it, so it is told once a minute.
+    async fn wait(&mut self, error: &io::Error) {
+        if time::monotonic().since(self.told) > 60 * SECOND {
+            self.told = time::monotonic();
+            log::warn!("dashboard: cannot accept connections: {error}");
+        }
+        Timer::after(Duration::from_millis(100)).await;
     }
 }
 
@@ -119,11 +152,11 @@ async fn survive(work: impl Future<Output = ()>) {
 }
 
 /// Tells a client that there is no room, as well as one write that does not wait can.
-fn turn_away(stream: &Async<TcpStream>) {
+fn turn_away(stream: &mut (impl AsyncWrite + Unpin)) {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n\
         content-type: application/json\r\ncontent-length: 71\r\n\r\n\
         {\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again shortly\"}}\n";
-    let _ = io::Write::write(&mut stream.get_ref(), FULL);
+    let _ = Pin::new(stream).poll_write(&mut Context::from_waker(Waker::noop()), FULL);
 }
 
 /// What all connections share.
@@ -131,26 +164,37 @@ struct Shared {
     server: Server,
     executor: Executor,
     app: Arc<App>,
-    by_address: RefCell<HashMap<IpAddr, u32>>,
+    by_peer: RefCell<HashMap<Peer, u32>>,
+}
+
+impl Shared {
+    fn new(executor: Executor, app: Arc<App>) -> Rc<Self> {
+        let server = routes::server(app.clone());
+        Rc::new(Shared { server, executor, app, by_peer: RefCell::default() })
+    }
 }
 
 /// One connection's place among those allowed; dropping it gives it back.
 struct Place {
     shared: Rc<Shared>,
-    peer: IpAddr,
+    peer: Peer,
 }
 
 impl Place {
-    fn take(shared: &Rc<Shared>, peer: IpAddr) -> Option<Place> {
+    fn take(shared: &Rc<Shared>, peer: Peer) -> Option<Place> {
         let (limits, counts) = (&shared.app.limits, &shared.app.counts);
-        let mut by_address = shared.by_address.borrow_mut();
-        let mine = by_address.get(&peer).copied().unwrap_or(0);
+        let mut by_peer = shared.by_peer.borrow_mut();
+        let mine = by_peer.get(&peer).copied().unwrap_or(0);
         let all = counts.connections.load(Relaxed);
-        if all >= limits.connections.into() || mine >= limits.connections_per_address {
+        let full = match peer {
+            Peer::Local => mine >= LOCAL_CONNECTIONS,
+            Peer::Address(_) => all >= limits.connections.into() || mine >= limits.connections_per_address,
+        };
+        if full {
             counts.turned_away.fetch_add(1, Relaxed);
             return None;
         }
-        by_address.insert(peer, mine + 1);
+        by_peer.insert(peer, mine + 1);
         counts.connections.fetch_add(1, Relaxed);
         counts.accepted.fetch_add(1, Relaxed);
         Some(Place { shared: shared.clone(), peer })
@@ -160,11 +204,11 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.shared.app.counts.connections.fetch_sub(1, Relaxed);
-        let mut by_address = self.shared.by_address.borrow_mut();
-        if let Some(count) = by_address.get_mut(&self.peer) {
+        let mut by_peer = self.shared.by_peer.borrow_mut();
+        if let Some(count) = by_peer.get_mut(&self.peer) {
             *count -= 1;
             if *count == 0 {
-                by_address.remove(&self.peer);
+                by_peer.remove(&self.peer);
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::command::Command;
 use crate::config::{Auth, Config, Server, Source};
 use crate::engine::{self, Engine};
 use crate::http::{self, App, AuthMode, Limits, Setup};
+use crate::logs::{complain, say};
 use crate::store::{Store, StoreError};
 use crate::table::Caps;
 use crate::time::{self, SECOND};
@@ -150,7 +151,7 @@ pub fn open_interface(config: &Config, name: &str, number: u8, all: &[Interface]
 pub fn run(config: Config) -> Result<(), RunError> {
     let all = interfaces::list();
     let (names, why) = chosen_interfaces(&config, &all)?;
-    println!("listening on {} ({why})", names.join(", "));
+    say(&format!("listening on {} ({why})", names.join(", ")));
     let lives = (0u8..)
         .zip(&names)
         .map(|(number, name)| open_interface(&config, name, number, &all))
@@ -173,6 +174,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(capture(live, number, monitor.clone())).detach();
         }
         executor.spawn(tick(monitor.clone())).detach();
+        executor.spawn(forget_claim_code(served.app.clone())).detach();
         service::notify("READY=1");
         until_stopped(&executor, &monitor, served).await
     }))
@@ -219,19 +221,42 @@ fn live_engine(
     Ok(engine)
 }
 
-/// What the dashboard needs while it runs.
+/// What asks the monitor: browsers, unless there is no dashboard, and programs on this machine.
 struct Served {
     app: Arc<App>,
-    listener: Async<TcpListener>,
+    listener: Option<Async<TcpListener>>,
+    socket: Option<service::Socket>,
     commands: Receiver<Command>,
 }
 
-/// Opens the dashboard when it is wanted, and says where it is and how to claim it.
-fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Option<Served>, RunError> {
+/// Opens the dashboard when it is wanted, and the local socket in any case.
+fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
+    let (app, listener, commands) = match config.dashboard.server {
+        Server::Off => {
+            let (app, commands) = app(config, monitor.store(), AuthMode::Password, None, false)?;
+            (app, None, commands)
+        }
+        Server::Embedded | Server::Standalone => {
+            let (app, listener, commands) = dashboard(config, monitor, all)?;
+            (app, Some(listener), commands)
+        }
+    };
+    monitor.show_on(app.clone(), kinds(config));
+    let dir = service::run_dir();
+    let socket = service::open_socket(&dir).map_err(|error| {
+        let path = service::socket_path(&dir);
+        log::warn!("{}: {error}; `netmonitor export` and others cannot ask this monitor", path.display());
+    });
+    Ok(Served { app, listener, socket: socket.ok(), commands })
+}
+
+/// Opens the dashboard, and says where it is and how to claim it.
+fn dashboard(
+    config: &Config,
+    monitor: &mut Monitor,
+    all: &[Interface],
+) -> Result<(Arc<App>, Async<TcpListener>, Receiver<Command>), RunError> {
     let dashboard = &config.dashboard;
-    if dashboard.server == Server::Off {
-        return Ok(None);
-    }
     let address = SocketAddr::new(dashboard.host.0, dashboard.port);
     let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
     let port = listener.get_ref().local_addr().map_or(dashboard.port, |a| a.port());
@@ -240,17 +265,16 @@ fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Op
         .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
     let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
     for url in urls(dashboard.host.0, port, all) {
-        println!("dashboard: {url}");
+        say(&format!("dashboard: {url}"));
     }
     if !app.claimed() {
         let kept = service::keep_claim_code(&service::run_dir(), &code);
-        println!("claim code: {code} (opens the dashboard the first time, to set a password)");
+        say(&format!("claim code: {code} (opens the dashboard the first time, to set a password)"));
         if let Err(error) = kept {
             log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
         }
     }
-    monitor.show_on(app.clone(), kinds(config));
-    Ok(Some(Served { app, listener, commands }))
+    Ok((app, listener, commands))
 }
 
 fn app(
@@ -267,6 +291,7 @@ fn app(
         commands: sender,
         auth,
         claim_code,
+        session_days: config.dashboard.session_days,
         limits: Limits {
             connections,
             connections_per_address: connections.div_ceil(2),
@@ -318,6 +343,14 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
     }
 }
 
+/// Removes the claim code's file once it was used, or when an earlier run left one.
+async fn forget_claim_code(app: Arc<App>) {
+    while !app.claimed() {
+        Timer::after(Duration::from_secs(1)).await;
+    }
+    service::forget_claim_code(&service::run_dir());
+}
+
 /// Brings the second, the snapshot, and systemd's watchdog.
 async fn tick(monitor: Rc<RefCell<Monitor>>) {
     let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
@@ -337,14 +370,21 @@ async fn tick(monitor: Rc<RefCell<Monitor>>) {
 async fn until_stopped(
     executor: &Rc<LocalExecutor<'static>>,
     monitor: &Rc<RefCell<Monitor>>,
-    served: Option<Served>,
+    served: Served,
 ) -> Result<(), RunError> {
     let mut signals = Signals::new([Signal::Term, Signal::Int])
         .map_err(|error| RunError::System("signals cannot be received", error))?;
     let stop = async { drop(signals.next().await) };
-    match served {
-        Some(Served { app, listener, commands }) => {
-            executor.spawn(obey(commands, monitor.clone())).detach();
+    let Served { app, listener, socket, commands } = served;
+    executor.spawn(obey(commands, monitor.clone())).detach();
+    if let Some(socket) = &socket {
+        let listening = socket.listener.try_clone().and_then(Async::new);
+        let listening =
+            listening.map_err(|error| RunError::System("the local socket cannot be used", error))?;
+        executor.spawn(http::serve_local(executor.clone(), listening, app.clone())).detach();
+    }
+    match listener {
+        Some(listener) => {
             let serving = http::serve(executor.clone(), listener, app.clone());
             let stop = async {
                 stop.await;
@@ -353,8 +393,12 @@ async fn until_stopped(
             };
             serving.or(stop).await;
         }
-        None => stop.await,
+        None => {
+            stop.await;
+            app.shutdown();
+        }
     }
+    drop(socket);
     service::notify("STOPPING=1");
     log::info!("stopping");
     monitor.borrow_mut().stop();
@@ -384,7 +428,8 @@ pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), R
         monitor.on_second(time::monotonic());
         let monitor = Rc::new(RefCell::new(monitor));
         executor.spawn(tick(monitor.clone())).detach();
-        eprintln!("dashboard: http://{address}/ (until interrupted)");
-        until_stopped(&executor, &monitor, Some(Served { app, listener, commands })).await
+        complain(&format!("dashboard: http://{address}/ (until interrupted)"));
+        let served = Served { app, listener: Some(listener), socket: None, commands };
+        until_stopped(&executor, &monitor, served).await
     }))
 }

@@ -8,7 +8,7 @@ use super::lists::Lists;
 use super::report;
 use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
-use crate::command::{Command, Stage};
+use crate::command::{Command, Span, Stage};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
@@ -26,6 +26,8 @@ pub const LEARNED: &str = "learned_seconds";
 const GROWTH_SECONDS: u64 = 10;
 /// Devices and the learned time are saved this often.
 const SAVE_SECONDS: u64 = 300;
+/// After this many seconds everything that only starting up needed has run.
+const SETTLED_SECONDS: u64 = 3;
 /// Health counters are renewed this often.
 const HEALTH_SECONDS: u64 = 2;
 /// A wall clock that moved by more than this against the monotonic one was set.
@@ -139,10 +141,11 @@ impl Monitor {
             port.shown.packets = stats.received;
             port.shown.dropped = stats.dropped;
         }
+        // It may be down first and gone later.
+        port.shown.problem = problem;
         if changed {
             log::info!("{} is {}", port.shown.name, if up { "back" } else { "down" });
             port.shown.up = up;
-            port.shown.problem = problem;
             let down = self.ports.iter().all(|port| !port.shown.up);
             self.engine.on_link(down);
         }
@@ -240,6 +243,9 @@ impl Monitor {
         self.system.store_bytes = stats.file_bytes;
         self.system.written_today_bytes = stats.written_today_bytes;
         self.show();
+        if self.seconds == SETTLED_SECONDS {
+            crate::pages::release_code();
+        }
     }
 
     /// Follows the wall clock; a step is told of and expires nothing.
@@ -307,7 +313,10 @@ impl Monitor {
                 }
                 reply(record);
             }
-            Command::Talkers(limit, reply) => reply(self.engine.talkers(limit)),
+            Command::Talkers(span, limit, reply) => {
+                let (since, talkers) = self.engine.most_bytes(span == Span::Recent, limit);
+                reply((since.wall(self.engine.offset()), talkers));
+            }
             Command::Mutes(mutes) => {
                 // The engine's counts are ahead of the stored ones.
                 let counts: BTreeMap<u64, u64> =

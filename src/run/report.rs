@@ -74,27 +74,35 @@ impl Monitor {
         let counters = self.engine.counters();
         let rejected: serde_json::Map<String, Value> =
             counters.reasons().map(|(name, count)| (name.to_owned(), count.into())).collect();
+        let interfaces = self.interfaces();
+        let mut tables = json!(self.engine.totals());
+        tables["fragments"] = json!(self.engine.fragment_counts());
         json!({
-            "frames": {
-                "received": counters.frames,
-                "bytes": counters.bytes,
-                "decoded": counters.decoded,
-                "rejected": counters.rejected,
-                "cut": counters.cut,
+            "capture": {
+                "frames": {
+                    "received": counters.frames,
+                    "bytes": counters.bytes,
+                    "decoded": counters.decoded,
+                    "rejected": counters.rejected,
+                    "cut": counters.cut,
+                },
+                "rejected_by_reason": rejected,
+                "dropped": interfaces.iter().map(|i| i.dropped).sum::<u64>(),
+                "sees": self.engine.sees(),
+                "interfaces": interfaces,
             },
-            "rejected": rejected,
-            "interfaces": self.interfaces(),
-            "tables": self.engine.totals(),
-            "fragments": self.engine.fragment_counts(),
+            "system": self.system,
             "store": self.store.stats(),
-            "feeds": self.lists.as_ref().map(Lists::status),
-            "process": {
-                "memory_bytes": self.system.memory_bytes,
-                "cpu_percent": self.system.cpu_percent,
+            "monitor": {
+                "version": crate::VERSION,
+                "mode": self.mode,
+                "started": self.started,
                 "uptime_seconds": time::monotonic().since(self.began) / SECOND,
                 "learned_seconds": self.engine.learned(),
             },
-            "clock": { "steps": self.clock_steps },
+            "tables": tables,
+            "feeds": self.lists.as_ref().map(Lists::status),
+            "clock": { "time": time::wall(), "steps": self.clock_steps },
         })
     }
 }

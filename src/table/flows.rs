@@ -108,6 +108,8 @@ pub struct Flow {
     pub(crate) inspect: Inspect,
     /// Next sequence number expected from the client, and from the server; 0 before the first segment.
     pub(crate) next_seq: [u32; 2],
+    /// The first bytes that were skipped on the way from the client, and from the server: from, up to; equal: none.
+    pub(crate) hole: [(u32, u32); 2],
     /// Slots of client and server in the host table, a hint that is checked before use.
     pub(crate) hosts: [Slot; 2],
     /// Whether client and server are ours.
@@ -199,6 +201,7 @@ impl Flow {
             first_flags: 0,
             inspect: Inspect::default(),
             next_seq: [0; 2],
+            hole: [(0, 0); 2],
             hosts: [NO_SLOT; 2],
             inside: [false; 2],
         }
@@ -287,16 +290,33 @@ impl Flow {
     /// side acknowledges bytes that were never seen: they were lost before the sensor.
     pub fn follow(&mut self, side: Side, seq: u32, ack: Option<u32>, length: u32) -> bool {
         let (own, other) = (side as usize, 1 - side as usize);
-        let end = seq.wrapping_add(length);
-        if self.next_seq[own] == 0 || ahead(end, self.next_seq[own]) {
-            self.next_seq[own] = end;
-        }
+        self.sent(own, seq, length);
         let Some(ack) = ack.filter(|_| self.next_seq[other] != 0) else { return false };
-        let gap = ahead(ack, self.next_seq[other]);
-        if gap {
+        let beyond = ahead(ack, self.next_seq[other]);
+        if beyond {
             self.next_seq[other] = ack;
         }
-        gap
+        let (from, to) = self.hole[other];
+        let skipped = from != to && !ahead(to, ack);
+        if skipped {
+            self.hole[other] = (0, 0);
+        }
+        beyond || skipped
+    }
+
+    /// Notes what one side sent, and the first hole it leaves: order may be lost, so a hole is a loss only once its
+    /// bytes are acknowledged without having come by.
+    fn sent(&mut self, own: usize, seq: u32, length: u32) {
+        let (next, end) = (self.next_seq[own], seq.wrapping_add(length));
+        let (from, to) = self.hole[own];
+        if from == to && next != 0 && length > 0 && ahead(seq, next) {
+            self.hole[own] = (next, seq);
+        } else if from != to && !ahead(seq, from) && ahead(end, from) {
+            self.hole[own] = if ahead(to, end) { (end, to) } else { (0, 0) };
+        }
+        if next == 0 || ahead(end, next) {
+            self.next_seq[own] = end;
+        }
     }
 }
 
@@ -368,5 +388,13 @@ mod tests {
         assert!(!f.follow(Side::Server, 501, Some(151), 0));
         assert!(f.follow(Side::Server, 501, Some(300), 0), "bytes 151..300 never came by");
         assert!(!f.follow(Side::Server, 501, Some(300), 0));
+        // A segment is skipped, later ones come by, all is acknowledged.
+        assert!(!f.follow(Side::Client, 400, Some(501), 100));
+        assert!(f.follow(Side::Server, 501, Some(500), 0), "bytes 300..400 never came by");
+        // Order lost, and a retransmission: nothing is missing.
+        assert!(!f.follow(Side::Client, 600, Some(501), 100));
+        assert!(!f.follow(Side::Server, 501, Some(500), 0));
+        assert!(!f.follow(Side::Client, 500, Some(501), 100));
+        assert!(!f.follow(Side::Server, 501, Some(700), 0));
     }
 }

@@ -5,6 +5,8 @@ use crate::time::{SECOND, Timestamp};
 
 /// Length of a rate window, microseconds: long enough to be calm, short enough to be "now".
 const WINDOW: i64 = 10 * SECOND;
+/// Rate windows per hour.
+const WINDOWS_PER_HOUR: u32 = 360;
 
 /// One address.
 #[derive(Clone, Debug)]
@@ -58,12 +60,15 @@ impl Host {
     }
 }
 
-/// Bytes per second over about the last ten seconds, in twelve bytes and without arithmetic per idle second.
+/// Bytes per second over about the last ten seconds, and bytes of this hour and the one before; without arithmetic
+/// per idle second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
     window: u32,
     current: u32,
     previous: u32,
+    this_hour: u64,
+    last_hour: u64,
 }
 
 impl Rate {
@@ -72,6 +77,7 @@ impl Rate {
     pub fn add(&mut self, now: Timestamp, bytes: u32) {
         self.roll(window_of(now));
         self.current = self.current.saturating_add(bytes);
+        self.this_hour += u64::from(bytes);
     }
 
     #[inline]
@@ -79,8 +85,19 @@ impl Rate {
         if window != self.window {
             self.previous = if window == self.window.wrapping_add(1) { self.current } else { 0 };
             self.current = 0;
+            let hours = (window / WINDOWS_PER_HOUR).wrapping_sub(self.window / WINDOWS_PER_HOUR);
+            if hours > 0 {
+                self.last_hour = if hours == 1 { self.this_hour } else { 0 };
+                self.this_hour = 0;
+            }
             self.window = window;
         }
+    }
+
+    /// Bytes since [`recent_since`]`(now)`: one to two hours.
+    pub fn recent(mut self, now: Timestamp) -> u64 {
+        self.roll(window_of(now));
+        self.this_hour + self.last_hour
     }
 
     /// Bytes per second at `now`.
@@ -89,6 +106,12 @@ impl Rate {
         let part = now.micros().rem_euclid(WINDOW) as f64 / WINDOW as f64;
         (f64::from(self.previous) * (1.0 - part) + f64::from(self.current)) / 10.0
     }
+}
+
+/// Start of the hour before the one that goes on at `now`: since when [`Rate::recent`] counts.
+pub fn recent_since(now: Timestamp) -> Timestamp {
+    const HOUR: i64 = 3600 * SECOND;
+    Timestamp::from_micros((now.micros().div_euclid(HOUR) - 1) * HOUR)
 }
 
 fn window_of(now: Timestamp) -> u32 {
@@ -108,5 +131,18 @@ mod tests {
         let now = Timestamp::from_micros(1_000_000_000 + 60 * SECOND);
         assert!((rate.per_second(now) - 1000.0).abs() < 20.0, "{}", rate.per_second(now));
         assert_eq!(rate.per_second(now.plus(30 * SECOND)), 0.0);
+    }
+
+    #[test]
+    fn recent_bytes_are_those_of_this_hour_and_the_one_before() {
+        let mut rate = Rate::default();
+        let at = |minute: i64| Timestamp::from_secs(1_800_000 + minute * 60);
+        for (minute, bytes) in [(1, 1), (59, 10), (61, 100), (179, 1000)] {
+            rate.add(at(minute), bytes);
+        }
+        assert_eq!(rate.recent(at(179)), 1100);
+        assert_eq!(recent_since(at(179)), at(60));
+        assert_eq!(rate.recent(at(181)), 1000);
+        assert_eq!(rate.recent(at(300)), 0);
     }
 }

@@ -3,10 +3,12 @@
 #![allow(dead_code, reason = "each user takes what it needs")]
 
 use netmonitor::alert::{AlertRecord, Severity, Subject};
-use netmonitor::command::{Command, Stage};
-use netmonitor::event::{Alerts, DeviceRecord, Interface, NameRecord, Snapshot, Talker, TrafficPoint};
+use netmonitor::command::{Command, Span, Stage};
+use netmonitor::event::{
+    Alerts, DeviceRecord, Interface, NameRecord, Snapshot, System, Talker, TrafficPoint,
+};
 use netmonitor::http::{self, App, AuthMode, Limits, Setup};
-use netmonitor::store::{Options, Store};
+use netmonitor::store::{Options, Store, StoreStats};
 use netmonitor::time::{self, WallTime};
 use smol::LocalExecutor;
 use smol::channel::Receiver;
@@ -27,6 +29,14 @@ pub struct Fake {
     /// Its store.
     pub store: Arc<Store>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Fake {
+    /// Keeps five minutes of traffic.
+    pub fn snapshot_traffic(&self) {
+        let history = snapshot(1).traffic.history;
+        history.iter().step_by(10).for_each(|point| self.store.add_traffic(point).expect("memory"));
+    }
 }
 
 impl Drop for Fake {
@@ -52,6 +62,7 @@ pub fn app(store: &Arc<Store>, change: impl FnOnce(&mut Setup)) -> (Arc<App>, Re
         commands,
         auth: AuthMode::None,
         claim_code: Some(CLAIM.to_owned()),
+        session_days: 30,
         limits: Limits::default(),
         host: "pi".to_owned(),
         public_hosts: vec!["monitor.example".to_owned()],
@@ -105,7 +116,11 @@ async fn obey(orders: Receiver<Command>) {
                     device.clone()
                 }));
             }
-            Command::Talkers(limit, reply) => reply(talkers().into_iter().take(limit).collect()),
+            Command::Talkers(span, limit, reply) => {
+                let ago = if span == Span::Recent { 5400 } else { 86_400 };
+                let since = WallTime::from_micros(time::wall().micros() - ago * time::SECOND);
+                reply((since, talkers().into_iter().take(limit).collect()));
+            }
             Command::Mutes(_) => {}
             Command::SelfTest(reply) => reply(vec![
                 Stage { stage: "parser", passed: true, microseconds: 3, detail: "decoded".into() },
@@ -119,9 +134,25 @@ async fn obey(orders: Receiver<Command>) {
 /// Health as a monitor would tell it.
 pub fn health() -> serde_json::Value {
     serde_json::json!({
-        "frames": { "received": 12_345, "decoded": 12_300, "rejected": 45, "dropped": 0 },
-        "rejected": { "tcp_truncated": 40, "dns_malformed": 5 },
+        "capture": {
+            "frames": { "received": 12_345, "bytes": 9_876_543, "decoded": 12_300, "rejected": 45, "cut": 0 },
+            "rejected_by_reason": { "tcp_truncated": 40, "dns_malformed": 5 },
+            "dropped": 0,
+            "sees": "mirror",
+            "interfaces": [Interface { name: "eth0".into(), source: "ring", up: true, ..Interface::default() }],
+        },
+        "system": System::default(),
+        "store": StoreStats::default(),
+        "monitor": {
+            "version": netmonitor::VERSION,
+            "mode": "live",
+            "started": time::wall(),
+            "uptime_seconds": 60,
+            "learned_seconds": 60,
+        },
         "tables": { "flows": 120, "flows_evicted": 0, "devices": 24 },
+        "feeds": null,
+        "clock": { "time": time::wall(), "steps": 0 },
     })
 }
 

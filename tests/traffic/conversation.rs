@@ -77,15 +77,14 @@ impl<'t> Conversation<'t> {
             let flags = if last { flag::ACK | flag::PSH } else { flag::ACK };
             self.segment(up, flags, &[], now, fill);
             (data, zeros, pending) = (rest, zeros - fill, pending + 1);
-            self.at += SPACING;
+            let sent = self.at;
             if pending == self.ack_every || last {
-                let at = self.at;
                 self.at += self.ack_delay(up);
                 self.segment(!up, flag::ACK, &[], &[], 0);
-                // An acknowledgement that takes a round trip does not stop the burst.
-                self.at = if last { self.at } else { at };
                 pending = 0;
             }
+            // An acknowledgement that takes a round trip does not stop the burst.
+            self.at = if last { self.at } else { sent + SPACING };
         }
         self.at += THINKING;
     }

@@ -14,8 +14,8 @@ pub const TABLE: &[Scenario] = &[
     raises(
         "capture_loss",
         &[alert("capture_loss", "", "")],
-        "Downloads for three minutes of which the mirror port loses one data segment in 15; the receiver acknowledges all.",
-        |t| downloads(t, 1_000_000, 15),
+        "Downloads for three minutes of which the mirror port loses one data segment in 12; the receiver acknowledges all.",
+        |t| downloads(t, 1_000_000, 12),
     ),
     silent("capture_loss_under", "Downloads twice as large of which one segment in 4,000 is lost.", |t| {
         downloads(t, 2_000_000, 4_000)
