@@ -105,7 +105,7 @@ fn ends_in_order(monitor: Monitor) {
 #[test]
 fn every_frame_of_a_busy_link_is_seen_and_a_scan_among_them_is_told_within_a_second() {
     on_a_cable(|cable| {
-        // The ring holds a fifth of a second of this; where others want the processor too, that can pass.
+        // The ring holds a tenth of a second of this; where others want the processor too, that can pass.
         let dropped: Vec<u64> = (0..3).map(|_| busy_link(cable)).take_while(|dropped| *dropped > 0).collect();
         assert!(dropped.len() < 3, "dropped each time: {dropped:?}");
     });
