@@ -14,7 +14,7 @@ help: ## this list
 setup: ## install what building needs (Rust, a C linker)
 	@tests/setup build
 
-setup-test: ## install what the tests need too (browser, namespaces, ab, tcpdump)
+setup-test: ## install what the tests need too (browser, node, ip, ab)
 	@tests/setup test
 
 build: setup ## build the release binary

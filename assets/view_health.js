@@ -98,7 +98,7 @@ const ORDER = ["capture", "frames", "rejected", "tables", "store", "feeds", "das
 const place = ([key]) => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
 
 function sections(answer) {
-  const filled = Object.entries(answer).filter(([, v]) => !Array.isArray(v) || v.length);
+  const filled = Object.entries(answer).filter(([, v]) => v !== null && (!Array.isArray(v) || v.length));
   const loose = filled.filter(([, v]) => !plain(v));
   const groups = filled.filter(([, v]) => plain(v)).sort((a, b) => place(a) - place(b));
   return [
