@@ -216,10 +216,24 @@ pub fn example() -> String {
             for line in doc.lines() {
                 text.push_str(&format!("# {}\n", line.trim()));
             }
-            text.push_str(&format!("{key} = {default}\n"));
+            text.push_str(&format!("{key} = {}\n", on_lines(&default)));
         }
     }
     text
+}
+
+/// A value as it stands in the example: a list that is too long for a line gets a line per entry.
+fn on_lines(value: &toml::Value) -> String {
+    /// Longest line of the example, with room for the key.
+    const LINE: usize = 90;
+    let text = value.to_string();
+    match value.as_array() {
+        Some(list) if text.len() > LINE => {
+            let entries: String = list.iter().map(|entry| format!("    {entry},\n")).collect();
+            format!("[\n{entries}]")
+        }
+        _ => text,
+    }
 }
 
 fn section<S>(layers: &Layers, name: &str) -> Result<S, ConfigError>

@@ -191,10 +191,10 @@ impl Feeds {
         let name = name.trim_end_matches('.');
         let mut state = self.key;
         for (at, byte) in name.bytes().enumerate().rev() {
-            if byte == b'.' {
-                if let Some(list) = self.named(finish(state)) {
-                    return Some((list, &name[at + 1..]));
-                }
+            if byte == b'.'
+                && let Some(list) = self.named(finish(state))
+            {
+                return Some((list, &name[at + 1..]));
             }
             state = step(state, byte);
         }

@@ -36,6 +36,7 @@
 //! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
 //! | [`logs`] | 8 | log lines to the journal and to a bounded file |
 //! | [`machine`] | 8 | processor, memory, temperature, disk |
+//! | [`pages`] | 8 | code that only starting up needed, given back |
 //! | [`service`] | 8 | systemd readiness and watchdog, the claim code, the local socket |
 //! | [`run`] | 9 | owns everything, drives it |
 //! | [`cli`] | 10 | the commands |
@@ -67,6 +68,8 @@ pub mod logs;
 #[cfg(feature = "live")]
 pub mod machine;
 pub mod observe;
+#[cfg(feature = "live")]
+pub mod pages;
 #[cfg(all(feature = "live", feature = "store", feature = "http"))]
 pub mod run;
 #[cfg(feature = "live")]

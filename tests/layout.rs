@@ -26,6 +26,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("http", 8),
     ("logs", 8),
     ("machine", 8),
+    ("pages", 8),
     ("service", 8),
     ("run", 9),
     ("cli", 10),
@@ -151,17 +152,14 @@ fn files_and_functions_stay_small() {
 }
 
 #[test]
-fn unsafe_is_in_one_file_and_every_block_says_why() {
+fn unsafe_is_in_two_files_and_every_block_says_why() {
     for (path, text) in sources() {
         let used = product(&text).any(|l| {
             let code = l.split("//").next().unwrap_or("");
             code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl")
         });
-        assert!(
-            !used || path.ends_with("capture/ring.rs"),
-            "{}: unsafe belongs in capture/ring.rs",
-            path.display()
-        );
+        let home = path.ends_with("capture/ring.rs") || path.ends_with("pages.rs");
+        assert!(!used || home, "{}: unsafe belongs in capture/ring.rs (or pages.rs)", path.display());
         if used {
             let blocks = text.matches("unsafe {").count();
             let reasons = text.matches("SAFETY").count();

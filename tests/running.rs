@@ -190,7 +190,6 @@ fn the_claim_code_goes_once_it_was_used_and_the_socket_when_the_monitor_stops() 
     assert_eq!(exported(&lan, dir.path(), "alerts"), Vec::<Value>::new(), "the store answers now");
 
     let running = Running::start(&lan, dir.path());
-    drop(running.0.id());
     assert!(!kept.exists(), "nothing is left to claim");
     let second = lan.program(dir.path(), "run --interface lan0").output().expect("it runs");
     assert_eq!(second.status.code(), Some(1), "one store, one monitor");

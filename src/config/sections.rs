@@ -52,8 +52,9 @@ section! {
         source: Source = Source::Auto;
         /// Whether frames for others are read too. Off, only this machine's own traffic is seen.
         promiscuous: bool = true;
-        /// Kernel ring per interface, MiB: 4 holds a third of a second of a full 100 Mbit/s link.
-        memory_mib: u32 = 4, 1..=256;
+        /// Ring per interface that frames wait in while the card is written to, MiB. 2 holds a sixth of a second of a
+        /// full 100 Mbit/s link. It counts in full as memory of this process; lost frames are counted and shown.
+        memory_mib: u32 = 2, 1..=256;
         /// Networks or addresses that are not looked at, such as a backup server's.
         exclude_hosts: Vec<Prefix> = Vec::new();
         /// TCP and UDP ports that are not looked at.

@@ -26,6 +26,8 @@ pub const LEARNED: &str = "learned_seconds";
 const GROWTH_SECONDS: u64 = 10;
 /// Devices and the learned time are saved this often.
 const SAVE_SECONDS: u64 = 300;
+/// After this many seconds everything that only starting up needed has run.
+const SETTLED_SECONDS: u64 = 3;
 /// Health counters are renewed this often.
 const HEALTH_SECONDS: u64 = 2;
 /// A wall clock that moved by more than this against the monotonic one was set.
@@ -252,6 +254,9 @@ impl Monitor {
         self.system.store_bytes = stats.file_bytes;
         self.system.written_today_bytes = stats.written_today_bytes;
         self.show();
+        if self.seconds == SETTLED_SECONDS {
+            crate::pages::release_code();
+        }
     }
 
     /// Follows the wall clock; a step is told of and expires nothing.
