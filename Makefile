@@ -6,7 +6,7 @@ INTERFACE ?=
 PORT ?= 8080
 BINARY := target/release/netmonitor
 
-.PHONY: help run demo test build setup setup-test check bench screenshots clean
+.PHONY: help run demo test build setup setup-test check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,8 +25,8 @@ run: build ## build, then watch this machine's network and serve the dashboard
 
 demo: build ## the dashboard on a made-up home evening with attacks in it, without root
 	@mkdir -p $(RUN_DIR)
-	cargo run --release --locked --example traffic -- demo $(RUN_DIR)/evening.pcap
-	NETMONITOR_DASHBOARD_PORT=$(PORT) $(BINARY) replay $(RUN_DIR)/evening.pcap --config tests/demo.toml --serve
+	cargo run --quiet --release --locked --example traffic -- demo $(RUN_DIR)/evening.pcap
+	@NETMONITOR_DASHBOARD_PORT=$(PORT) $(BINARY) replay $(RUN_DIR)/evening.pcap --config tests/demo.toml --serve
 
 test: setup-test ## every test: units, captures, namespaces, browser
 	@tests/all
@@ -35,6 +35,7 @@ check: setup-test ## fmt, clippy, docs, licences and advisories
 	@tests/check
 
 bench: build ## the numbers of the README, on this machine
+	cargo build --release --locked --example traffic
 	@tests/bench/run
 
 clean: ## remove what was built

@@ -93,9 +93,14 @@ const stages = (list) =>
 
 const plain = (v) => v !== null && typeof v === "object";
 
+// The way of a frame: what comes first on it is shown first; what is not named here comes after.
+const ORDER = ["capture", "frames", "rejected", "tables", "store", "feeds", "dashboard", "process", "clock"];
+const place = ([key]) => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
+
 function sections(answer) {
-  const loose = Object.entries(answer).filter(([, v]) => !plain(v));
-  const groups = Object.entries(answer).filter(([, v]) => plain(v));
+  const filled = Object.entries(answer).filter(([, v]) => !Array.isArray(v) || v.length);
+  const loose = filled.filter(([, v]) => !plain(v));
+  const groups = filled.filter(([, v]) => plain(v)).sort((a, b) => place(a) - place(b));
   return [
     loose.length ? section("general", Object.fromEntries(loose)) : null,
     groups.map(([key, value]) => section(key, value)),

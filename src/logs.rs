@@ -34,6 +34,16 @@ pub fn start(log: &Log) -> io::Result<()> {
     builder.try_init().map_err(io::Error::other)
 }
 
+/// A line on standard output. Unlike `println!` it does not panic when nobody reads on: that is no failure of ours.
+pub fn say(line: &str) {
+    let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
+}
+
+/// A line on standard error, in the same way.
+pub fn complain(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 /// Writes to standard error and to a file that never grows beyond [`LARGEST`].
 struct LogFile {
     path: PathBuf,

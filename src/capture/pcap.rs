@@ -18,6 +18,9 @@ use std::{error, fmt};
 /// not network traffic).
 pub const MAX_RECORD: usize = 16 * 1024 * 1024;
 
+/// Standard input by its name in the file system.
+pub const STANDARD_INPUT: &str = "/dev/stdin";
+
 /// A frame of a capture file, on the file's own clock; borrowed until the next one is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct RawFrame<'a> {
@@ -131,9 +134,9 @@ enum Format {
 }
 
 impl CaptureFile {
-    /// Opens a file; `-` is standard input.
+    /// Opens a file; `-` and [`STANDARD_INPUT`] are standard input.
     pub fn open(path: &Path) -> Result<CaptureFile, CaptureError> {
-        if path.as_os_str() == "-" {
+        if path.as_os_str() == "-" || path.as_os_str() == STANDARD_INPUT {
             return CaptureFile::from_reader("standard input", Box::new(io::stdin().lock()));
         }
         let name = path.display().to_string();

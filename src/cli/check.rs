@@ -3,9 +3,9 @@
 use super::{Outcome, read_config};
 use crate::capture::interfaces;
 use crate::config::{Config, Server};
+use crate::logs::say;
 use crate::run;
 use crate::store::{Store, StoreError};
-use crate::time;
 use argh::FromArgs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ impl Check {
         let config = match read_config(self.config.as_ref(), &[]) {
             Ok(config) => config,
             Err(error) => {
-                println!("wrong  settings    {error}");
+                say(&format!("wrong  settings    {error}"));
                 return Ok(ExitCode::FAILURE);
             }
         };
@@ -50,8 +50,8 @@ impl Check {
         parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
         for (part, verdict) in &parts {
             match verdict {
-                Ok(text) => println!("ok     {part:<10}  {text}"),
-                Err(text) => println!("wrong  {part:<10}  {text}"),
+                Ok(text) => say(&format!("ok     {part:<10}  {text}")),
+                Err(text) => say(&format!("wrong  {part:<10}  {text}")),
             }
         }
         let wrong = parts.iter().any(|(_, verdict)| verdict.is_err());
@@ -78,18 +78,15 @@ fn store(config: &Config) -> Verdict {
         let folder = path.ancestors().skip(1).find(|p| p.exists()).unwrap_or(path);
         let writable = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK);
         return match writable {
+            Ok(()) if !folder.is_dir() => {
+                Err(format!("{} cannot be made: {} is no directory", path.display(), folder.display()))
+            }
             Ok(()) => Ok(format!("{} will be made", path.display())),
             Err(error) => Err(format!("{} cannot be made: {}: {error}", path.display(), folder.display())),
         };
     }
-    match Store::open(path, config.store_options(), time::wall()) {
-        Ok((store, notices)) if notices.is_empty() => Ok(format!(
-            "{}: {} alerts, {} bytes",
-            path.display(),
-            store.stats().alerts,
-            store.stats().file_bytes
-        )),
-        Ok((_, notices)) => Err(notices.join("; ")),
+    match Store::look(path, &config.store_options()) {
+        Ok((alerts, bytes)) => Ok(format!("{}: {alerts} alerts, {bytes} bytes", path.display())),
         Err(StoreError::Locked(path)) => Ok(format!("{} is in use by a running monitor", path.display())),
         Err(error) => Err(error.to_string()),
     }

@@ -10,10 +10,12 @@ mod password;
 mod replay;
 mod run;
 
+use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
+use crate::logs::{complain, say};
 use argh::FromArgs;
 use std::error::Error;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,16 +51,18 @@ pub fn main() -> ExitCode {
             Ok(arguments) => arguments,
             Err(raw) => return wrong_use(&format!("argument {raw:?} is not UTF-8")),
         };
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // argh takes a lone `-` for an option without a name; this is the same file by its other name.
+    let named = |argument| if argument == "-" { STANDARD_INPUT } else { argument };
+    let arguments: Vec<&str> = arguments.iter().map(|a| named(a.as_str())).collect();
     match Arguments::from_args(&["netmonitor"], &arguments) {
         Ok(Arguments { version: true, .. }) => {
-            say(&format!("netmonitor {}\n", crate::VERSION));
+            say(&format!("netmonitor {}", crate::VERSION));
             ExitCode::SUCCESS
         }
         Ok(Arguments { command: Some(command), .. }) => finish(start(command)),
         Ok(Arguments { command: None, .. }) => wrong_use("no command given"),
         Err(early) if early.status.is_ok() => {
-            say(&early.output);
+            say(early.output.trim_end());
             ExitCode::SUCCESS
         }
         Err(early) => wrong_use(early.output.trim()),
@@ -83,7 +87,7 @@ fn finish(outcome: Outcome) -> ExitCode {
         // Whoever read our output has heard enough: `netmonitor export … | head`.
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("netmonitor: {}", one_line(&error.to_string()));
+            complain(&format!("netmonitor: {}", one_line(&error.to_string())));
             ExitCode::FAILURE
         }
     }
@@ -94,17 +98,13 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn wrong_use(what: &str) -> ExitCode {
-    eprintln!("netmonitor: {}; see `netmonitor --help`", one_line(what).trim_end_matches(['.', ';']));
+    let what = one_line(what);
+    complain(&format!("netmonitor: {}; see `netmonitor --help`", what.trim_end_matches(['.', ';'])));
     ExitCode::from(2)
 }
 
 fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
-}
-
-fn say(text: &str) {
-    // Nobody listening is no failure of ours.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Reads the settings: defaults, file, environment, then the interfaces of the command line.

@@ -3,6 +3,7 @@
 use super::local::Local;
 use super::{Outcome, read_config};
 use crate::http::password;
+use crate::logs::say;
 use crate::service;
 use crate::store::Store;
 use crate::time;
@@ -37,7 +38,7 @@ impl Password {
                 password::keep(&store, &hash)?;
             }
         }
-        println!("the password is set; everyone who was logged in must log in again");
+        say("the password is set; everyone who was logged in must log in again");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -8,6 +8,7 @@ use crate::capture::trace_clock::TraceClock;
 use crate::config::Config;
 use crate::engine::{self, Engine};
 use crate::event::Event;
+use crate::logs::complain;
 use crate::run::{self, Kept, Lists};
 use crate::time::{self, SECOND, Timestamp, WallTime};
 use argh::FromArgs;
@@ -77,7 +78,7 @@ impl Replay {
                 broken = true;
                 player.progress.clear();
                 match error {
-                    Stop::Capture(error) => eprintln!("netmonitor: {error}"),
+                    Stop::Capture(error) => complain(&format!("netmonitor: {error}")),
                     Stop::Output(error) => return Err(error.into()),
                 }
             }

@@ -302,11 +302,13 @@ fn the_kinds_get_what_was_set_and_every_default() {
 
 #[test]
 fn a_feed_needs_a_path_only() {
-    let config =
-        from_file("[[feeds.lists]]\npath = \"/etc/bad.txt\"\n[[feeds.lists]]\npath = \"b\"\nname = \"bad\"")
-            .unwrap();
+    let text = "[[feeds.lists]]\npath = \"/etc/bad.txt\"\n[[feeds.lists]]\npath = \"b\"\nname = \"mine\"";
+    let config = from_file(text).unwrap();
     let [first, second] = &config.feeds.lists[..] else { panic!("{:?}", config.feeds) };
-    assert_eq!((first.name.as_str(), second.name.as_str()), ("", "bad"));
+    assert_eq!((first.path.to_str(), first.name.as_str()), (Some("/etc/bad.txt"), ""));
+    assert_eq!((second.path.to_str(), second.name.as_str()), (Some("b"), "mine"));
+    let unknown = error("[[feeds.lists]]\npath = \"b\"\nkind = \"ip\"");
+    assert!(unknown.contains("kind"), "{unknown}");
 }
 
 #[test]

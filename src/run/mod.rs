@@ -20,6 +20,7 @@ use crate::command::Command;
 use crate::config::{Auth, Config, Server, Source};
 use crate::engine::{self, Engine};
 use crate::http::{self, App, AuthMode, Limits, Setup};
+use crate::logs::{complain, say};
 use crate::store::{Store, StoreError};
 use crate::table::Caps;
 use crate::time::{self, SECOND};
@@ -150,7 +151,7 @@ pub fn open_interface(config: &Config, name: &str, number: u8, all: &[Interface]
 pub fn run(config: Config) -> Result<(), RunError> {
     let all = interfaces::list();
     let (names, why) = chosen_interfaces(&config, &all)?;
-    println!("listening on {} ({why})", names.join(", "));
+    say(&format!("listening on {} ({why})", names.join(", ")));
     let lives = (0u8..)
         .zip(&names)
         .map(|(number, name)| open_interface(&config, name, number, &all))
@@ -173,6 +174,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(capture(live, number, monitor.clone())).detach();
         }
         executor.spawn(tick(monitor.clone())).detach();
+        executor.spawn(forget_claim_code(served.app.clone())).detach();
         service::notify("READY=1");
         until_stopped(&executor, &monitor, served).await
     }))
@@ -259,14 +261,11 @@ fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Resul
         .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
     let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
     for url in urls(dashboard.host.0, port, all) {
-        println!("dashboard: {url}");
+        say(&format!("dashboard: {url}"));
     }
-    if app.claimed() {
-        service::forget_claim_code(&service::run_dir());
-    } else {
-        monitor.await_claim();
+    if !app.claimed() {
         let kept = service::keep_claim_code(&service::run_dir(), &code);
-        println!("claim code: {code} (opens the dashboard the first time, to set a password)");
+        say(&format!("claim code: {code} (opens the dashboard the first time, to set a password)"));
         if let Err(error) = kept {
             log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
         }
@@ -338,6 +337,14 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
         drop(this);
         smol::future::yield_now().await;
     }
+}
+
+/// Removes the claim code's file once it was used, or when an earlier run left one.
+async fn forget_claim_code(app: Arc<App>) {
+    while !app.claimed() {
+        Timer::after(Duration::from_secs(1)).await;
+    }
+    service::forget_claim_code(&service::run_dir());
 }
 
 /// Brings the second, the snapshot, and systemd's watchdog.
@@ -417,7 +424,7 @@ pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), R
         monitor.on_second(time::monotonic());
         let monitor = Rc::new(RefCell::new(monitor));
         executor.spawn(tick(monitor.clone())).detach();
-        eprintln!("dashboard: http://{address}/ (until interrupted)");
+        complain(&format!("dashboard: http://{address}/ (until interrupted)"));
         let served = Served { app, listener: Some(listener), socket: None, commands };
         until_stopped(&executor, &monitor, served).await
     }))

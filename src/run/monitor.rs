@@ -58,8 +58,6 @@ pub struct Monitor {
     pub(super) store_problem: Option<String>,
     pub(super) lists: Option<Lists>,
     lists_every: u64,
-    /// The claim code is on disk until the dashboard is claimed.
-    unclaimed: bool,
     ports: Vec<Port>,
     waiting: BTreeMap<u64, AlertRecord>,
     seconds: u64,
@@ -83,7 +81,6 @@ impl Monitor {
             store_problem: None,
             lists: None,
             lists_every: 60,
-            unclaimed: false,
             ports: Vec::new(),
             waiting: BTreeMap::new(),
             seconds: 0,
@@ -126,11 +123,6 @@ impl Monitor {
         self.show();
     }
 
-    /// The claim code is on disk: it goes as soon as a password is set.
-    pub fn await_claim(&mut self) {
-        self.unclaimed = true;
-    }
-
     /// What capture says of an interface after a turn; its counters are asked for twice a second.
     pub fn on_interface(
         &mut self,
@@ -149,10 +141,11 @@ impl Monitor {
             port.shown.packets = stats.received;
             port.shown.dropped = stats.dropped;
         }
+        // It may be down first and gone later.
+        port.shown.problem = problem;
         if changed {
             log::info!("{} is {}", port.shown.name, if up { "back" } else { "down" });
             port.shown.up = up;
-            port.shown.problem = problem;
             let down = self.ports.iter().all(|port| !port.shown.up);
             self.engine.on_link(down);
         }
@@ -242,10 +235,6 @@ impl Monitor {
         }
         if self.seconds.is_multiple_of(SAVE_SECONDS) && self.mode == "live" {
             self.save();
-        }
-        if self.unclaimed && self.app.as_ref().is_some_and(|app| app.claimed()) {
-            crate::service::forget_claim_code(&crate::service::run_dir());
-            self.unclaimed = false;
         }
         let ticked = self.store.tick(time::wall());
         self.stored(ticked);

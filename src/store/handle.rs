@@ -80,6 +80,18 @@ impl Source {
         })
     }
 
+    /// Alerts and size, without setting anything aside.
+    pub(super) fn look(&self) -> Result<(u64, u64), StoreError> {
+        match self.attempt(&mut Vec::new()) {
+            Ok((_, known)) => Ok((known.counts.alerts, self.meter.length())),
+            Err(Fault::Refused(error)) => Err(error),
+            Err(Fault::Corrupt(why)) => Err(StoreError::Failed(
+                self.path.clone(),
+                format!("damaged ({why}); `netmonitor run` sets it aside and begins a new one"),
+            )),
+        }
+    }
+
     /// One try. redb may panic on a file that was changed behind its back: that is damage like any other.
     fn attempt(&self, notices: &mut Vec<String>) -> Result<(Database, Known), Fault> {
         match catch_unwind(AssertUnwindSafe(|| self.open_once(notices))) {

@@ -157,6 +157,15 @@ impl Store {
         Ok(Self::on(path, backend::memory(), options, WallTime::default())?.0)
     }
 
+    /// Alerts in an existing file, and its size in bytes. A damaged file stays where it is.
+    pub fn look(path: &Path, options: &Options) -> Result<(u64, u64), StoreError> {
+        if path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
+            return Ok((0, 0));
+        }
+        let (medium, meter) = (backend::file(path), Arc::new(Meter::default()));
+        Source { path: path.to_owned(), medium, meter, cache_bytes: options.cache_bytes }.look()
+    }
+
     fn on(
         path: &Path,
         medium: Medium,

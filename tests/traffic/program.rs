@@ -68,7 +68,7 @@ struct Demo {
 #[derive(FromArgs)]
 #[argh(subcommand, name = "flood")]
 struct Flood {
-    /// file to write, - for standard output
+    /// file to write, `-- -` for standard output
     #[argh(positional)]
     file: PathBuf,
     /// how many five-tuples

@@ -56,7 +56,8 @@ pub fn send(interface: &str, frames: &[&[u8]], rate: u64, seconds: f64) -> io::R
     Ok(sent)
 }
 
-fn open(name: &str) -> io::Result<Box<dyn DataLinkSender>> {
+/// A way to send frames on an interface.
+pub fn open(name: &str) -> io::Result<Box<dyn DataLinkSender>> {
     let interface = pnet_datalink::interfaces().into_iter().find(|i| i.name == name);
     let interface = interface.ok_or_else(|| io::Error::other(format!("there is no interface {name}")))?;
     let config = Config { write_buffer_size: 65_536, promiscuous: false, ..Config::default() };
