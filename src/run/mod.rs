@@ -321,22 +321,25 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
     loop {
         let pause = async { _ = Timer::after(Duration::from_millis(500)).await };
         live.readable().or(pause).await;
-        let now = time::monotonic();
-        let mut this = monitor.borrow_mut();
-        let offset = this.engine.offset();
-        let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| this.engine.on_frame(&frame));
-        if let Err(error) = &drained {
-            log::warn!("{error}; waiting for it to come back");
-        }
-        let problem = match live.state() {
-            LiveState::Open => None,
-            LiveState::Waiting { why, .. } => Some(why.clone()),
-        };
-        this.on_interface(number, problem, now, || live.stats());
-        this.settle();
-        drop(this);
+        turn(&mut live, number, &mut monitor.borrow_mut());
         smol::future::yield_now().await;
     }
+}
+
+/// What one interface has to give, up to [`FRAMES_PER_TURN`].
+fn turn(live: &mut Live, number: usize, monitor: &mut Monitor) {
+    let now = time::monotonic();
+    let offset = monitor.engine.offset();
+    let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| monitor.engine.on_frame(&frame));
+    if let Err(error) = &drained {
+        log::warn!("{error}; waiting for it to come back");
+    }
+    let problem = match live.state() {
+        LiveState::Open => None,
+        LiveState::Waiting { why, .. } => Some(why.clone()),
+    };
+    monitor.on_interface(number, problem, now, || live.stats());
+    monitor.settle();
 }
 
 /// Removes the claim code's file once it was used, or when an earlier run left one.
