@@ -259,6 +259,8 @@ serde_as_text!(MacAddr, Ip, Prefix);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inside {
     prefixes: Vec<Prefix>,
+    /// The IPv4 ones again, as network and mask: most questions are about IPv4, and this is asked of every new flow.
+    v4: Vec<(u32, u32)>,
 }
 
 impl Inside {
@@ -276,13 +278,18 @@ impl Inside {
 
     /// Inside is exactly `prefixes`.
     pub fn new(prefixes: Vec<Prefix>) -> Self {
-        Inside { prefixes }
+        let mut inside = Inside { prefixes: Vec::new(), v4: Vec::new() };
+        prefixes.into_iter().for_each(|prefix| inside.add(prefix));
+        inside
     }
 
     /// Adds a network, such as the global IPv6 prefix the interface carries.
     pub fn add(&mut self, prefix: Prefix) {
         if !self.prefixes.contains(&prefix) {
             self.prefixes.push(prefix);
+            if let Some(network) = Ip(prefix.bits).v4_bits().filter(|_| prefix.len >= 96) {
+                self.v4.push((network, mask(prefix.len) as u32));
+            }
         }
     }
 
@@ -293,15 +300,19 @@ impl Inside {
 
     /// Whether `ip` is inside. Multicast and broadcast count as inside: they do not leave the LAN.
     pub fn contains(&self, ip: Ip) -> bool {
-        !ip.is_unicast() || self.prefixes.iter().any(|p| p.contains(ip))
+        if !ip.is_unicast() {
+            return true;
+        }
+        match ip.v4_bits() {
+            Some(bits) => self.v4.iter().any(|(network, mask)| bits & mask == *network),
+            None => self.prefixes.iter().any(|p| p.contains(ip)),
+        }
     }
 }
 
 impl Default for Inside {
     fn default() -> Self {
-        Inside {
-            prefixes: Self::DEFAULT.iter().map(|t| t.parse().expect("a prefix written above")).collect(),
-        }
+        Inside::new(Self::DEFAULT.iter().map(|t| t.parse().expect("a prefix written above")).collect())
     }
 }
 

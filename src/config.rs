@@ -216,7 +216,7 @@ pub fn example() -> String {
             for line in doc.lines() {
                 text.push_str(&format!("# {}\n", line.trim()));
             }
-            text.push_str(&format!("{key} = {}\n", on_lines(&default)));
+            text.push_str(&format!("{key} = {}\n", on_lines(default)));
         }
     }
     text

@@ -20,10 +20,10 @@ const BACKLOG: i32 = 64;
 
 /// Tells systemd `state` (`READY=1`, `WATCHDOG=1`, `STOPPING=1`, …; sd_notify(3)). Without systemd, nothing happens.
 pub fn notify(state: &str) {
-    if let Some(path) = std::env::var_os("NOTIFY_SOCKET") {
-        if let Err(error) = send(&path.to_string_lossy(), state) {
-            log::warn!("systemd was not told {state}: {error}");
-        }
+    if let Some(path) = std::env::var_os("NOTIFY_SOCKET")
+        && let Err(error) = send(&path.to_string_lossy(), state)
+    {
+        log::warn!("systemd was not told {state}: {error}");
     }
 }
 

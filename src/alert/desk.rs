@@ -19,7 +19,7 @@ const PROTECTED: [&str; 2] = ["feed_match", "arp_spoof"];
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
     /// A new alert.
-    Raised(Alert),
+    Raised(Box<Alert>),
     /// More of an alert that is open.
     Grew,
     /// A mute hid it.
@@ -83,16 +83,16 @@ impl Desk {
             return Outcome::Hidden;
         }
         let key = (finding.kind, finding.incident);
-        if let Some(open) = self.open.get_mut(&key) {
-            if now.since(open.alert.last_at) <= self.quiet_period {
-                grow(open, now, finding);
-                return Outcome::Grew;
-            }
+        if let Some(open) = self.open.get_mut(&key)
+            && now.since(open.alert.last_at) <= self.quiet_period
+        {
+            grow(open, now, finding);
+            return Outcome::Grew;
         }
         self.make_room();
         let alert = self.alert(now, finding, complete);
         self.open.insert(key, Open { alert: alert.clone(), grew: false, told_at: now });
-        Outcome::Raised(alert)
+        Outcome::Raised(Box::new(alert))
     }
 
     fn alert(&mut self, now: Timestamp, f: Finding, complete: impl Fn(&mut Subject)) -> Alert {

@@ -151,7 +151,7 @@ impl Export {
 /// Where the records come from.
 enum Source {
     Monitor(Local),
-    Store(Store),
+    Store(Box<Store>),
 }
 
 impl Source {
@@ -176,7 +176,7 @@ impl Source {
         match Store::open(path, config.store_options(), time::wall()) {
             Ok((store, notices)) => {
                 notices.iter().for_each(|notice| eprintln!("netmonitor: {notice}"));
-                Ok(Source::Store(store))
+                Ok(Source::Store(Box::new(store)))
             }
             Err(StoreError::Locked(path)) => Err(format!(
                 "a running netmonitor has the store {} open, but cannot be asked ({unreached}); stop it, or set \

@@ -13,12 +13,12 @@
 //! that asks for its clients (ARP of a gateway is ignored), a monitor whose hosts answer.
 
 use super::settings::settings;
-use super::window::{Distinct, Pace};
+use super::window::{Distinct, Door, Pace, Tick, mix};
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{ArpSeen, Observation, interest};
-use crate::table::bounded::Bounded;
+use crate::table::bounded::{Bounded, Slot};
 use crate::table::flows::{Flow, State, proto};
 
 settings! {
@@ -64,7 +64,18 @@ type Hosts = Distinct<48>;
 pub struct HostSweep {
     settings: HostSweepSettings,
     hosts: Bounded<(Ip, Probe), Hosts>,
+    first: Door,
     sources: Bounded<Ip, Pace>,
+}
+
+/// A source and probe as a key of the door.
+fn door_key(source: Ip, probe: Probe) -> u64 {
+    let probe = match probe {
+        Probe::Tcp(port) => u64::from(port),
+        Probe::Ping => 1 << 16,
+        Probe::Arp => 1 << 17,
+    };
+    mix(ip_part(source) ^ mix(probe))
 }
 
 const SILENT: u8 = 1;
@@ -104,6 +115,7 @@ impl Detector for HostSweep {
         HostSweep {
             settings: settings.clone(),
             hosts: Bounded::new((keys / 2).max(16)),
+            first: Door::new(keys),
             sources: Bounded::new((keys / 16).max(16)),
         }
     }
@@ -157,7 +169,20 @@ impl HostSweep {
             && let Some(weight) = hosts.weight_mut(ip_part(target) as u32)
         {
             *weight = ANSWERED;
+        } else {
+            self.first.forget(door_key(source, probe), ip_part(target) as u32);
         }
+    }
+
+    /// Where the hosts of a source and probe are; `None` while only one host was probed: that one waits at the door.
+    fn hosts_of(&mut self, source: Ip, target: Ip, probe: Probe, now: Tick) -> Option<Slot> {
+        if let Some(slot) = self.hosts.find(&(source, probe)) {
+            return Some(slot);
+        }
+        let first = self.first.knock(door_key(source, probe), ip_part(target) as u32, |a, b| a == b)?;
+        let mut hosts = Hosts::default();
+        *hosts.seen(first, now).0 = SILENT;
+        Some(self.hosts.insert_new((source, probe), hosts).0)
     }
 
     /// A probe of `target`; `weight` is `None` when its fate is open: a new host is then silent until it answers.
@@ -171,7 +196,8 @@ impl HostSweep {
         out: &mut Findings,
     ) {
         let now = cx.tick();
-        let (hosts, _) = self.hosts.entry((source, probe), Hosts::default);
+        let slot = self.hosts_of(source, target, probe, now);
+        let Some(hosts) = slot.and_then(|slot| self.hosts.at_mut(slot)) else { return };
         let (held, new) = hosts.seen(ip_part(target) as u32, now);
         if new {
             *held = SILENT;

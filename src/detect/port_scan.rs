@@ -11,7 +11,7 @@
 //! FTP, P2P (one port per peer).
 
 use super::settings::settings;
-use super::window::{Coarse, Distinct, Pace, Tick};
+use super::window::{Coarse, Distinct, Door, Pace, Tick, mix};
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
@@ -40,6 +40,8 @@ settings! {
 struct Pair {
     ports: Distinct<32>,
     slow: Coarse,
+    /// When it was last found to be a scan: from then on once a second is often enough to look.
+    told: Pace,
     /// Source port of the last probe by a bare ACK.
     ack_port: u16,
 }
@@ -55,6 +57,7 @@ struct Scanner {
 pub struct PortScan {
     settings: PortScanSettings,
     pairs: Bounded<(Ip, Ip), Pair>,
+    first: Door,
     scanners: Bounded<Ip, Scanner>,
 }
 
@@ -99,6 +102,7 @@ impl Detector for PortScan {
         PortScan {
             settings: settings.clone(),
             pairs: Bounded::new(keys),
+            first: Door::new(keys),
             scanners: Bounded::new((keys / 16).max(16)),
         }
     }
@@ -114,7 +118,8 @@ impl Detector for PortScan {
             }
             return;
         }
-        let (pair, _) = self.pairs.entry((source, target), Pair::default);
+        let slow_seconds = self.settings.slow_seconds;
+        let Some(pair) = self.pair(source, target, port, weight, now) else { return };
         if let Observation::Stray(stray) = observation
             && stray.flags & flag::ACK != 0
         {
@@ -129,13 +134,32 @@ impl Detector for PortScan {
         }
         *held = (*held).max(weight);
         if weight == SILENT {
-            pair.slow.add(u32::from(port), now, self.settings.slow_seconds);
+            pair.slow.add(u32::from(port), now, slow_seconds);
         }
-        self.judge(cx, source, target, out);
+        if !pair.told.begun() || pair.told.due(now) {
+            self.judge(cx, source, target, out);
+        }
     }
 }
 
 impl PortScan {
+    /// The counts of a pair; `None` while only one port of it was seen: that one waits at the door.
+    fn pair(&mut self, source: Ip, target: Ip, port: u16, weight: u8, now: Tick) -> Option<&mut Pair> {
+        if let Some(slot) = self.pairs.find(&(source, target)) {
+            return self.pairs.at_mut(slot);
+        }
+        let key = mix(ip_part(source) ^ ip_part(target).rotate_left(1));
+        let value = u32::from(weight) << 16 | u32::from(port);
+        let first = self.first.knock(key, value, |a, b| a as u16 == b as u16)?;
+        let (pair, _) = self.pairs.entry((source, target), Pair::default);
+        let (port, weight) = (first & 0xffff, (first >> 16) as u8);
+        *pair.ports.seen(port, now).0 = weight;
+        if weight == SILENT {
+            pair.slow.add(port, now, self.settings.slow_seconds);
+        }
+        Some(pair)
+    }
+
     fn judge(&mut self, cx: &Context<'_>, source: Ip, target: Ip, out: &mut Findings) {
         let now = cx.tick();
         let s = &self.settings;
@@ -150,6 +174,7 @@ impl PortScan {
             }
             (slow, s.slow_seconds, s.slow_ports)
         };
+        pair.told.due(now);
         let in_all = pair.slow.estimate(now, s.slow_seconds).max(count);
         let (scanner, _) = self.scanners.entry(source, Scanner::default);
         *scanner.targets.seen(ip_part(target) as u32, now).0 = 1;

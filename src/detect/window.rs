@@ -25,6 +25,49 @@ impl Tick {
     }
 }
 
+/// Remembers the first sight of a key in eight bytes, so that only a key that comes again with another value costs a
+/// table entry: a flood from made-up addresses never comes again. Direct-mapped; a newer key takes the place of an older
+/// one.
+#[derive(Clone, Debug)]
+pub struct Door {
+    places: Vec<(u32, u32)>,
+}
+
+impl Door {
+    /// Room for `keys` first sights, rounded up to a power of two.
+    pub fn new(keys: usize) -> Self {
+        Door { places: vec![(0, 0); keys.next_power_of_two()] }
+    }
+
+    /// The value that `key` came with first, when that is another than `value` by `same`; else it is remembered (with
+    /// the larger value, when they are the same) and `None`.
+    pub fn knock(&mut self, key: u64, value: u32, same: impl FnOnce(u32, u32) -> bool) -> Option<u32> {
+        let (tag, place) = self.place(key);
+        if place.0 != tag {
+            *place = (tag, value);
+            return None;
+        }
+        if !same(place.1, value) {
+            return Some(place.1);
+        }
+        place.1 = place.1.max(value);
+        None
+    }
+
+    /// Forgets `key` when it came with `value`.
+    pub fn forget(&mut self, key: u64, value: u32) {
+        let (tag, place) = self.place(key);
+        if *place == (tag, value) {
+            *place = (0, 0);
+        }
+    }
+
+    fn place(&mut self, key: u64) -> (u32, &mut (u32, u32)) {
+        let at = key as usize & (self.places.len() - 1);
+        ((key >> 32) as u32 | 1, &mut self.places[at])
+    }
+}
+
 /// Lets something happen at most once a second, so that a growing incident is not rebuilt for every packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace(Option<Tick>);
@@ -305,6 +348,17 @@ mod tests {
         assert_eq!(d.within(at(30), 1), (2, 4));
         assert!(!d.seen(0, at(40)).1);
         assert_eq!(d.within(at(50), 1), (1, 2));
+    }
+
+    #[test]
+    fn a_door_opens_for_who_comes_again_with_something_else() {
+        let mut door = Door::new(8);
+        let same = |a: u32, b: u32| a & 0xff == b & 0xff;
+        assert_eq!(door.knock(mix(1), 5, same), None);
+        assert_eq!(door.knock(mix(1), 0x105, same), None, "the same again, heavier");
+        assert_eq!(door.knock(mix(1), 6, same), Some(0x105));
+        door.forget(mix(1), 0x105);
+        assert_eq!(door.knock(mix(1), 6, same), None);
     }
 
     #[test]

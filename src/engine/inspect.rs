@@ -152,10 +152,10 @@ impl Engine {
         if side == Side::Client && http::looks_request(bytes) {
             return self.look_http(slot, bytes);
         }
-        if app == App::Unknown {
-            if let Some(service) = Service::of_port(port) {
-                self.set_app(slot, App::Login(service));
-            }
+        if app == App::Unknown
+            && let Some(service) = Service::of_port(port)
+        {
+            self.set_app(slot, App::Login(service));
         }
         if side == Side::Server {
             self.inspect_answer(slot, bytes);

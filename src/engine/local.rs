@@ -27,8 +27,8 @@ impl Engine {
     }
 
     pub(super) fn on_icmp(&mut self, carried: Carried<'_>, message: &Message<'_>) {
-        self.touch(carried);
         let (source, target) = (carried.ip.src, carried.ip.dst);
+        // Told before the tables change: a claim is compared with what was known.
         match message.meaning() {
             Meaning::EchoRequest(..) => self.tell(&Observation::Echo { source, target }),
             Meaning::EchoReply(..) => self.tell(&Observation::EchoReply { source, target }),
@@ -48,6 +48,7 @@ impl Engine {
             }
             Meaning::Unreachable { about: None, .. } | Meaning::Redirect { .. } | Meaning::Other => {}
         }
+        self.touch(carried);
     }
 
     /// An ICMP error says that the first packets of a flow were not wanted.

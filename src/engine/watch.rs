@@ -48,7 +48,7 @@ impl Watch {
             let wall = now.wall(known.offset());
             let outcome = self.desk.take(now, wall, finding, |party| complete(party, known));
             if let Outcome::Raised(alert) = outcome {
-                self.events.push_back(Event::Alert(alert));
+                self.events.push_back(Event::Alert(*alert));
             }
         }
     }

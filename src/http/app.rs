@@ -14,7 +14,7 @@ use serde::Serialize;
 use smol::Timer;
 use smol::channel::{Receiver, Sender, TrySendError};
 use smol::future::FutureExt as _;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -81,6 +81,8 @@ pub(super) struct Counts {
     pub viewers: AtomicU64,
     pub viewers_refused: AtomicU64,
     pub viewers_stalled: AtomicU64,
+    /// Whether a heartbeat goes, for TCP and the local socket together.
+    pub beating: AtomicBool,
 }
 
 /// [`App::stats`].

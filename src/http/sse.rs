@@ -66,6 +66,9 @@ pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8
 
 /// Publishes a comment now and then, one for all viewers.
 pub async fn heartbeat(app: Arc<App>) {
+    if app.counts.beating.swap(true, Relaxed) {
+        return;
+    }
     loop {
         Timer::after(HEARTBEAT).await;
         if app.viewers() > 0 {

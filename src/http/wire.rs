@@ -88,7 +88,8 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<Ap
 /// Answers programs on this machine until [`App::shutdown`]: no session, no `Host` needed. Who may open the socket is
 /// for its file mode to say.
 pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app: Arc<App>) {
-    let shared = Shared::new(executor, app.clone());
+    let shared = Shared::new(executor.clone(), app.clone());
+    executor.spawn(sse::heartbeat(app.clone())).detach();
     let accept = async {
         let mut trouble = Trouble::default();
         loop {

@@ -231,31 +231,27 @@ struct Served {
 
 /// Opens the dashboard when it is wanted, and the local socket in any case.
 fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
-    let (app, listener, commands) = match config.dashboard.server {
+    let mut served = match config.dashboard.server {
         Server::Off => {
             let (app, commands) = app(config, monitor.store(), AuthMode::Password, None, false)?;
-            (app, None, commands)
+            Served { app, listener: None, socket: None, commands }
         }
-        Server::Embedded | Server::Standalone => {
-            let (app, listener, commands) = dashboard(config, monitor, all)?;
-            (app, Some(listener), commands)
-        }
+        Server::Embedded | Server::Standalone => dashboard(config, monitor, all)?,
     };
-    monitor.show_on(app.clone(), kinds(config));
+    monitor.show_on(served.app.clone(), kinds(config));
     let dir = service::run_dir();
-    let socket = service::open_socket(&dir).map_err(|error| {
-        let path = service::socket_path(&dir);
-        log::warn!("{}: {error}; `netmonitor export` and others cannot ask this monitor", path.display());
-    });
-    Ok(Served { app, listener, socket: socket.ok(), commands })
+    match service::open_socket(&dir) {
+        Ok(socket) => served.socket = Some(socket),
+        Err(error) => {
+            let path = service::socket_path(&dir);
+            log::warn!("{}: {error}; `netmonitor export` and others cannot ask this monitor", path.display());
+        }
+    }
+    Ok(served)
 }
 
 /// Opens the dashboard, and says where it is and how to claim it.
-fn dashboard(
-    config: &Config,
-    monitor: &mut Monitor,
-    all: &[Interface],
-) -> Result<(Arc<App>, Async<TcpListener>, Receiver<Command>), RunError> {
+fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
     let dashboard = &config.dashboard;
     let address = SocketAddr::new(dashboard.host.0, dashboard.port);
     let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
@@ -274,7 +270,7 @@ fn dashboard(
             log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
         }
     }
-    Ok((app, listener, commands))
+    Ok(Served { app, listener: Some(listener), socket: None, commands })
 }
 
 fn app(
@@ -325,22 +321,25 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
     loop {
         let pause = async { _ = Timer::after(Duration::from_millis(500)).await };
         live.readable().or(pause).await;
-        let now = time::monotonic();
-        let mut this = monitor.borrow_mut();
-        let offset = this.engine.offset();
-        let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| this.engine.on_frame(&frame));
-        if let Err(error) = &drained {
-            log::warn!("{error}; waiting for it to come back");
-        }
-        let problem = match live.state() {
-            LiveState::Open => None,
-            LiveState::Waiting { why, .. } => Some(why.clone()),
-        };
-        this.on_interface(number, problem, now, || live.stats());
-        this.settle();
-        drop(this);
+        drain(&mut live, number, &mut monitor.borrow_mut());
         smol::future::yield_now().await;
     }
+}
+
+/// One turn of an interface: at most [`FRAMES_PER_TURN`] frames, and what follows from them.
+fn drain(live: &mut Live, number: usize, monitor: &mut Monitor) {
+    let now = time::monotonic();
+    let offset = monitor.engine.offset();
+    let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| monitor.engine.on_frame(&frame));
+    if let Err(error) = &drained {
+        log::warn!("{error}; waiting for it to come back");
+    }
+    let problem = match live.state() {
+        LiveState::Open => None,
+        LiveState::Waiting { why, .. } => Some(why.clone()),
+    };
+    monitor.on_interface(number, problem, now, || live.stats());
+    monitor.settle();
 }
 
 /// Removes the claim code's file once it was used, or when an earlier run left one.

@@ -172,11 +172,11 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
         for _ in 0..2 * self.slab.len() + 1 {
             let slot = self.hand % self.slab.len().max(1);
             self.hand = slot + 1;
-            if let Some(entry) = &mut self.slab[slot] {
-                if !std::mem::take(&mut entry.used) {
-                    self.evicted += 1;
-                    return self.remove_at(Slot::try_from(slot).unwrap_or(Slot::MAX));
-                }
+            if let Some(entry) = &mut self.slab[slot]
+                && !std::mem::take(&mut entry.used)
+            {
+                self.evicted += 1;
+                return self.remove_at(Slot::try_from(slot).unwrap_or(Slot::MAX));
             }
         }
         None

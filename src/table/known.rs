@@ -1,7 +1,7 @@
 //! What is known of the network: hosts, devices, names, gateways. Everything a detector may ask about.
 //!
 //! Who owns an address: ARP senders, neighbour advertisements and DHCP say so (strong); a frame's source address
-//! suggests it (weak). A station that carries outside addresses, or more than [`ROUTER_IPS`] inside ones nobody
+//! suggests it (weak). A station that carries outside addresses, or more than `ROUTER_IPS` inside ones nobody
 //! confirmed, is a router: from then on only strong evidence gives it an address.
 
 use super::bounded::{Bounded, Slot};
@@ -265,10 +265,12 @@ impl Known {
         }
         if let Some(ip) = ip.filter(|ip| ip.is_unicast() && self.inside.contains(*ip)) {
             let slot = self.host_slot(ip, Slot::MAX);
-            if let Some(device) = self.devices.at_mut(at) {
-                if !device.uses(ip) && device.borrowed > 0 && device.borrowed < ROUTER_IPS {
-                    device.borrowed -= 1;
-                }
+            if let Some(device) = self.devices.at_mut(at)
+                && !device.uses(ip)
+                && device.borrowed > 0
+                && device.borrowed < ROUTER_IPS
+            {
+                device.borrowed -= 1;
             }
             if let Some(host) = self.hosts.at_mut(slot) {
                 host.last_sent_at = now;

@@ -311,7 +311,7 @@ const SECOND_LEVEL: [&str; 24] = [
 /// The part of `name` that somebody registered: the last two labels, or three where the last two are a suffix shared
 /// by strangers.
 ///
-/// A two-letter country with a second level of [`SECOND_LEVEL`] counts as such a suffix. That is a rule of thumb in
+/// A two-letter country with a second level of `SECOND_LEVEL` counts as such a suffix. That is a rule of thumb in
 /// place of the public suffix list (a quarter of a megabyte that ages): it is used to group names by owner.
 pub fn registered_domain(name: &str) -> &str {
     let mut dots = name.rmatch_indices('.').map(|(at, _)| at);

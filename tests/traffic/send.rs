@@ -35,9 +35,13 @@ pub struct Sent {
 }
 
 /// Sends `frames` over and over at `rate` frames per second for `seconds`, or all once when `seconds` is 0.
-#[allow(clippy::disallowed_methods, reason = "a sender keeps real time")]
 pub fn send(interface: &str, frames: &[&[u8]], rate: u64, seconds: f64) -> io::Result<Sent> {
-    let mut sender = open(interface)?;
+    Ok(send_on(&mut *open(interface)?, frames, rate, seconds))
+}
+
+/// The same, on an interface that is open.
+#[allow(clippy::disallowed_methods, reason = "a sender keeps real time")]
+pub fn send_on(sender: &mut dyn DataLinkSender, frames: &[&[u8]], rate: u64, seconds: f64) -> Sent {
     let start = Instant::now();
     let total = if seconds > 0.0 { (rate as f64 * seconds) as u64 } else { frames.len() as u64 };
     let mut sent = Sent::default();
@@ -53,7 +57,7 @@ pub fn send(interface: &str, frames: &[&[u8]], rate: u64, seconds: f64) -> io::R
         }
     }
     sent.seconds = start.elapsed().as_secs_f64();
-    Ok(sent)
+    sent
 }
 
 /// A way to send frames on an interface.
