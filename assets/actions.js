@@ -6,13 +6,13 @@ import { full, moment, count } from "./format.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { dialog, empty, field, partyName, toast } from "./parts.js";
+import { dialog, empty, field, partyName, sentenceOf, toast } from "./parts.js";
 import { alertChanged, now } from "./state.js";
 
 /** Asks for a note, then acknowledges. `done` gets the alert as it is then. */
 export function acknowledge(alert, done = () => {}) {
   const note = h("textarea", { name: "note", rows: 2, maxlength: 500, autofocus: true, onkeydown: enterSubmits });
-  const content = [h("p", { class: "quote" }, alert.summary), field(t("note"), note, t("note.hint"))];
+  const content = [h("p", { class: "quote" }, sentenceOf(alert)), field(t("note"), note, t("note.hint"))];
   dialog(t("ack.title"), content, {
     submit: t("ack"),
     onsubmit: async (form) => {

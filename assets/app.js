@@ -7,7 +7,7 @@ import { lang, setLang, t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { installKeys } from "./keys.js";
 import { kindTitle, loadKinds } from "./kinds.js";
-import { announce, announcer, freshenTimes, toast, toasts } from "./parts.js";
+import { announce, announcer, freshenTimes, sentenceOf, toast, toasts } from "./parts.js";
 import { search } from "./search.js";
 import { SEVERITIES, on, start, state, stop } from "./state.js";
 import { alertsView } from "./view_alerts.js";
@@ -270,7 +270,7 @@ on("beat", ({ monitor }) => {
 });
 on("alert", ({ alert, raised }) => {
   if (raised && SEVERITIES.indexOf(alert.severity) < 2)
-    announce(`${t(`severity.${alert.severity}`)}: ${kindTitle(alert.kind)}. ${alert.summary}`);
+    announce(`${t(`severity.${alert.severity}`)}: ${kindTitle(alert.kind)}. ${sentenceOf(alert)}`);
 });
 setInterval(() => document.hidden || freshenTimes(), 15_000);
 

@@ -6,6 +6,21 @@ import { has, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { now } from "./state.js";
 
+/**
+ * The sentence of an alert with names in the place of the addresses they belong to; the addresses stand in the detail.
+ */
+export function sentenceOf(alert) {
+  let words = alert.summary ?? "";
+  for (const party of [alert.source, alert.target]) {
+    if (!party?.name) continue;
+    for (const address of [party.ip, party.mac].filter(Boolean)) {
+      const alone = new RegExp(`(^|[^0-9a-f:.])${address.replaceAll(".", "\\.")}(?![0-9a-f:]|\\.[0-9])`, "gu");
+      words = words.replace(alone, (_, before) => before + party.name);
+    }
+  }
+  return words;
+}
+
 /** Mark and word of a severity. */
 export const badge = (severity) =>
   h("span", { class: `badge ${severity}` }, mark(severity), t(`severity.${severity}`));

@@ -8,7 +8,7 @@ import { count, duration } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kindTitle, loadKinds } from "./kinds.js";
-import { badge, dialog, empty, parties, partyAddress, setWhen, when } from "./parts.js";
+import { badge, dialog, empty, parties, partyAddress, sentenceOf, setWhen, when } from "./parts.js";
 import { SEVERITIES, state } from "./state.js";
 
 const PAGE = 50;
@@ -346,7 +346,7 @@ function makeRow(alert, open, done) {
   row._set = (a) => {
     row._alert = a;
     if (sev.dataset.s !== a.severity) fill(sev, badge((sev.dataset.s = a.severity)));
-    setText(sentence, a.summary);
+    setText(sentence, sentenceOf(a));
     setText(kind, kindTitle(a.kind));
     fill(who, parties(a));
     setAttr(who, "title", [partyAddress(a.source), partyAddress(a.target)].filter(Boolean).join(" → "));

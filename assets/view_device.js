@@ -6,7 +6,7 @@ import { bytes, exactBytes, full, moment } from "./format.js";
 import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { empty, field, toast, when, word } from "./parts.js";
+import { empty, field, sentenceOf, toast, when, word } from "./parts.js";
 import { deviceChanged, now, state } from "./state.js";
 
 export function deviceView(view) {
@@ -200,7 +200,7 @@ const row = (a) =>
       "a",
       { href: `/alerts?state=all&id=${a.id}`, "data-focus": true },
       h("span", { class: "unseen" }, t(`severity.${a.severity}`), ": "),
-      h("span", { class: "name summary", title: a.summary }, a.summary),
+      h("span", { class: "name summary", title: a.summary }, sentenceOf(a)),
     ),
     h("small", {}, kindTitle(a.kind)),
     h("div", { class: "right" }, when(a.last_time)),

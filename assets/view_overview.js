@@ -7,7 +7,7 @@ import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment, r
 import { t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { cardHead, empty, parties, setWhen, when } from "./parts.js";
+import { cardHead, empty, parties, sentenceOf, setWhen, when } from "./parts.js";
 import { SEVERITIES, now, state, worst } from "./state.js";
 import { trafficCard } from "./traffic.js";
 
@@ -89,7 +89,7 @@ function say() {
   if (urgent) {
     const tone = URGENT.find((s) => open[s] > 0);
     const href = `/alerts?id=${first?.id ?? ""}`;
-    const about = first?.summary ?? t("state.loading");
+    const about = first ? sentenceOf(first) : t("state.loading");
     return { tone, alert: first, href, words: `${tn("needs", urgent)}: ${about}` };
   }
   if (capture.sees === "silent") return { tone: "high", words: t("state.silent") };
@@ -199,7 +199,7 @@ function alertRow(alert) {
   );
   el._set = (a) => {
     setText(kind, kindTitle(a.kind));
-    setText(summary, a.summary);
+    setText(summary, sentenceOf(a));
     setAttr(summary, "title", a.summary);
     fill(who, parties(a));
     setText(times, a.count > 1 ? `${count(a.count)}×` : "");

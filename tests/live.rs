@@ -78,8 +78,8 @@ fn send_all(cable: &Cable, frames: &[&[u8]], due: usize) -> Timestamp {
 
 /// Frames that were received, and those that found the ring full.
 fn frames_seen(health: &Value) -> (u64, u64) {
-    let dropped = health["interfaces"][0]["dropped"].as_u64().expect("a count");
-    (health["frames"]["received"].as_u64().expect("a count"), dropped)
+    let dropped = health["capture"]["interfaces"][0]["dropped"].as_u64().expect("a count");
+    (health["capture"]["frames"]["received"].as_u64().expect("a count"), dropped)
 }
 
 /// The delay until a viewer was told of the scan, microseconds.
