@@ -5,7 +5,12 @@ use crate::time;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
+/// Target of the line per request.
+const ACCESS: &str = "dashboard_access";
+/// Where the dashboard's own lines come from.
+const DASHBOARD: &str = "netmonitor::http";
 /// A log file is set aside as `.old` at this size; so a log takes at most twice as much.
 const LARGEST: u64 = 4 << 20;
 
@@ -20,17 +25,33 @@ pub fn start(log: &Log) -> io::Result<()> {
         .filter_module("tracing", log::LevelFilter::Warn);
     // The journal stamps lines itself.
     let stamped = std::env::var_os("JOURNAL_STREAM").is_none() || !log.dir.as_os_str().is_empty();
+    let mut dashboard = None;
+    if !log.dir.as_os_str().is_empty() {
+        builder.filter_module(ACCESS, log::LevelFilter::Debug);
+        builder
+            .target(env_logger::Target::Pipe(Box::new(LogFile::open(log.dir.join("netmonitor.log"), true)?)));
+        dashboard = Some([
+            Mutex::new(LogFile::open(log.dir.join("dashboard_access.log"), false)?),
+            Mutex::new(LogFile::open(log.dir.join("dashboard_error.log"), false)?),
+        ]);
+    }
     builder.format(move |out, record| {
         let level = record.level().as_str().to_ascii_lowercase();
-        if stamped {
-            write!(out, "{} ", time::wall())?;
+        let stamp = if stamped { format!("{} ", time::wall()) } else { String::new() };
+        let line = format!("{stamp}{level}: {}\n", record.args());
+        let access = record.target() == ACCESS;
+        if let Some([requests, errors]) = &dashboard {
+            let error = record.target().starts_with(DASHBOARD) && record.level() <= log::Level::Warn;
+            if access || error {
+                let file = if access { requests } else { errors };
+                file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())?;
+            }
+            if access {
+                return Ok(());
+            }
         }
-        writeln!(out, "{level}: {}", record.args())
+        out.write_all(line.as_bytes())
     });
-    if !log.dir.as_os_str().is_empty() {
-        let file = LogFile::open(log.dir.join("netmonitor.log"))?;
-        builder.target(env_logger::Target::Pipe(Box::new(file)));
-    }
     builder.try_init().map_err(io::Error::other)
 }
 
@@ -44,21 +65,22 @@ pub fn complain(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// Writes to standard error and to a file that never grows beyond [`LARGEST`].
+/// Writes to a file that never grows beyond [`LARGEST`], and to standard error when `mirrored`.
 struct LogFile {
+    mirrored: bool,
     path: PathBuf,
     file: File,
     size: u64,
 }
 
 impl LogFile {
-    fn open(path: PathBuf) -> io::Result<Self> {
+    fn open(path: PathBuf, mirrored: bool) -> io::Result<Self> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;
         }
         let file = append(&path)?;
         let size = file.metadata()?.len();
-        Ok(LogFile { path, file, size })
+        Ok(LogFile { mirrored, path, file, size })
     }
 }
 
@@ -75,8 +97,10 @@ impl Write for LogFile {
             self.file = append(&self.path)?;
             self.size = 0;
         }
-        // The journal may be gone; the file is what was asked for.
-        let _ = io::stderr().write_all(bytes);
+        if self.mirrored {
+            // The journal may be gone; the file is what was asked for.
+            let _ = io::stderr().write_all(bytes);
+        }
         self.file.write_all(bytes)?;
         self.size += bytes.len() as u64;
         Ok(bytes.len())
@@ -95,7 +119,7 @@ mod tests {
     fn a_log_file_is_bounded() {
         let dir = tempfile::tempdir().expect("temporary folder");
         let path = dir.path().join("logs/netmonitor.log");
-        let mut log = LogFile::open(path.clone()).expect("opened");
+        let mut log = LogFile::open(path.clone(), false).expect("opened");
         log.size = LARGEST - 5;
         log.write_all(b"the last straw\n").expect("written");
         assert_eq!(std::fs::read(&path).expect("there"), b"the last straw\n");

@@ -578,6 +578,7 @@ fn the_names_of_the_python_version_work() {
         for level in ["INFO", "WARNING"] {
             let environment = [("LOG_DIR", text(&logs)), ("LOG_LEVEL", level), ("DASHBOARD_WORKERS", "4")];
             let monitor = lab::Monitor::start(folder.path(), &environment);
+            monitor.json("/healthz", "");
             let (status, _, said) = monitor.stop();
             assert!(status.success(), "{status}: {said:#?}");
             let told = |word: &str| said.iter().filter(|line| line.contains(word)).count();
@@ -591,5 +592,8 @@ fn the_names_of_the_python_version_work() {
         }
         let kept = lines.iter().filter(|l| l.contains("DASHBOARD_WORKERS")).count();
         assert_eq!(kept, 1, "{lines:#?}");
+        let requests = fs::read_to_string(logs.join("dashboard_access.log")).expect("a log of requests");
+        assert!(requests.lines().filter(|l| l.contains("/healthz")).count() >= 2, "{requests}");
+        assert!(logs.join("dashboard_error.log").exists());
     });
 }
