@@ -105,14 +105,15 @@ function party(label, subject, side) {
   );
 }
 
-// A number stands beside its limit: the kind's setting of the same name, or `<name>_threshold`, or, for the first
-// number, a lone `threshold`.
+// A number stands beside its limit: `<name>_threshold`, or, for the first number, a lone `threshold`; where there is
+// none of these, the kind's setting of the same name.
 function evidence(alert, about) {
   const entries = Object.entries(alert.evidence ?? {});
   const limits = about?.settings ?? {};
   const own = alert.evidence?.threshold;
   const first = entries.find(([k, v]) => typeof v === "number" && !isLimit(k))?.[0];
-  const limitOf = (key) => limits[key] ?? alert.evidence[`${key}_threshold`] ?? (key === first ? own : undefined);
+  const named = (key) => alert.evidence[`${key}_threshold`] ?? (own === undefined ? limits[key] : undefined);
+  const limitOf = (key) => named(key) ?? (key === first ? own : undefined);
   const rows = entries.filter(([key]) => !isLimit(key) || (key === "threshold" && !first));
   if (!rows.length)
     return h("section", {}, h("h3", {}, t("evidence")), h("p", { class: "muted" }, t("evidence.none")));
