@@ -143,7 +143,7 @@ function facts(d) {
         "  ",
         h("span", { title: exactBytes(d.bytes_out_today) }, `↑ ${bytes(d.bytes_out_today)}`),
       ),
-      line("device.risk", risk(d.risk)),
+      d.risk === null ? [] : line("device.risk", risk(d.risk)),
     ),
   );
 }

@@ -80,7 +80,7 @@ impl Row for DeviceRecord {
             self.online,
             self.bytes_in_today,
             self.bytes_out_today,
-            self.risk
+            self.risk.map_or_else(String::new, |risk| risk.to_string())
         );
         cell(text, &self.notes);
         let _ = write!(text, ",{}\r\n", self.important);

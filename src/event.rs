@@ -94,7 +94,7 @@ pub struct Interface {
     pub up: bool,
     /// Frames received.
     pub packets: u64,
-    /// Bytes received.
+    /// Bytes of the frames read, as long as they were on the wire.
     pub bytes: u64,
     /// Frames dropped by the kernel before we could read them.
     pub dropped: u64,
@@ -263,8 +263,8 @@ pub struct DeviceRecord {
     pub bytes_in_today: u64,
     /// Bytes sent today.
     pub bytes_out_today: u64,
-    /// Risk 0-100.
-    pub risk: u8,
+    /// Risk 0-100; `None` while no score is kept.
+    pub risk: Option<u8>,
     /// Owner's notes.
     pub notes: String,
     /// Owner says: tell me when it is gone.

@@ -253,6 +253,11 @@ fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Se
 /// Opens the dashboard, and says where it is and how to claim it.
 fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
     let dashboard = &config.dashboard;
+    if dashboard.server == Server::Standalone {
+        log::warn!(
+            "dashboard.server is \"standalone\": a process of its own is not built yet, this one serves it"
+        );
+    }
     let address = SocketAddr::new(dashboard.host.0, dashboard.port);
     let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
     let port = listener.get_ref().local_addr().map_or(dashboard.port, |a| a.port());
@@ -330,7 +335,11 @@ async fn capture(mut live: Live, number: usize, monitor: Rc<RefCell<Monitor>>) {
 fn drain(live: &mut Live, number: usize, monitor: &mut Monitor) {
     let now = time::monotonic();
     let offset = monitor.engine.offset();
-    let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| monitor.engine.on_frame(&frame));
+    let mut bytes = 0;
+    let drained = live.drain(FRAMES_PER_TURN, now, offset, |frame| {
+        bytes += u64::from(frame.wire_len);
+        monitor.engine.on_frame(&frame);
+    });
     if let Err(error) = &drained {
         log::warn!("{error}; waiting for it to come back");
     }
@@ -338,7 +347,7 @@ fn drain(live: &mut Live, number: usize, monitor: &mut Monitor) {
         LiveState::Open => None,
         LiveState::Waiting { why, .. } => Some(why.clone()),
     };
-    monitor.on_interface(number, problem, now, || live.stats());
+    monitor.on_interface(number, bytes, problem, now, || live.stats());
     monitor.settle();
 }
 

@@ -123,15 +123,18 @@ impl Monitor {
         self.show();
     }
 
-    /// What capture says of an interface after a turn; its counters are asked for twice a second.
+    /// What capture says of an interface after a turn in which it gave `bytes`; its counters are asked for twice a
+    /// second.
     pub fn on_interface(
         &mut self,
         number: usize,
+        bytes: u64,
         problem: Option<String>,
         now: Timestamp,
         stats: impl FnOnce() -> LiveStats,
     ) {
         let Some(port) = self.ports.get_mut(number) else { return };
+        port.shown.bytes += bytes;
         let up = problem.is_none();
         let changed = up != port.shown.up;
         if changed || now.since(port.read_at) >= SECOND / 2 {
@@ -270,7 +273,7 @@ impl Monitor {
             self.recent = report::recent(&self.store);
         }
         app.set_snapshot(self.snapshot(app.viewers()));
-        if self.seconds % HEALTH_SECONDS <= 1 {
+        if self.seconds.is_multiple_of(HEALTH_SECONDS) {
             app.set_health(self.health());
         }
     }

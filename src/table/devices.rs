@@ -221,7 +221,7 @@ impl Device {
             online,
             bytes_in_today: if today { self.bytes_in_today } else { 0 },
             bytes_out_today: if today { self.bytes_out_today } else { 0 },
-            risk: 0,
+            risk: None,
             notes: self.notes.to_string(),
             important: self.important,
         }
