@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Events kept for readers that are behind. At one snapshot a second and a few alerts this is about a minute; at
-/// 2 KB an event it is 128 KB, once for all viewers.
-pub const RING: usize = 64;
+/// Events kept for readers that are behind: a storm that raises two hundred alerts in one turn reaches all. At
+/// one snapshot a second this is three minutes; at 2 KB an event it is 400 KB, once for all viewers.
+pub const RING: usize = 200;
 
 /// What a reader gets.
 #[derive(Clone, Debug, PartialEq, Eq)]

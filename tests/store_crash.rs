@@ -16,7 +16,8 @@ use std::time::Duration;
 const CHILD: &str = "NETMONITOR_TEST_CRASH_FILE";
 
 fn options() -> Options {
-    Options { cache_bytes: 1 << 20, max_bytes: 64 << 20, alert_days: 365, flush_seconds: 1 }
+    // Large enough that retention deletes nothing, however often and fast the child writes.
+    Options { cache_bytes: 1 << 20, max_bytes: 8 << 30, alert_days: 365, flush_seconds: 1 }
 }
 
 fn open(path: &Path) -> (Store, Vec<String>) {
