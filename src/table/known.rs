@@ -1,7 +1,7 @@
 //! What is known of the network: hosts, devices, names, gateways. Everything a detector may ask about.
 //!
 //! Who owns an address: ARP senders, neighbour advertisements and DHCP say so (strong); a frame's source address
-//! suggests it (weak). A station that carries outside addresses, or more than `ROUTER_IPS` inside ones nobody
+//! suggests it (weak). A station that carries outside addresses, or more than `ROUTER_IPS` inside IPv4 ones nobody
 //! confirmed, is a router: from then on only strong evidence gives it an address.
 
 use super::bounded::{Bounded, Slot};
@@ -237,7 +237,8 @@ impl Known {
         let device = self.devices.at_mut(at)?;
         device.last_at = self.now;
         if device.borrowed < ROUTER_IPS && !device.routes {
-            if device.uses(ip) && !new {
+            // IPv6 hosts take new addresses for their own privacy; IPv4 ones do not.
+            if device.uses(ip) && !new && ip.is_v4() {
                 device.borrowed += 1;
             }
             self.bind(slot, at);
@@ -365,5 +366,70 @@ impl super::Lookup for Known {
     fn learning_for(&self) -> u64 {
         let here = self.learning_since.map_or(0, |since| self.now.since(since) / SECOND);
         self.learned_before + u64::try_from(here).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Lookup;
+    use super::*;
+
+    const PHONE: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+    const ROUTER: MacAddr = MacAddr([2, 0, 0, 0, 0, 254]);
+
+    fn known() -> Known {
+        let mut known = Known::new(Caps::from_memory(24), Inside::default(), Vec::new());
+        known.set_now(Timestamp::from_secs(100));
+        known
+    }
+
+    fn sends(known: &mut Known, mac: MacAddr, ip: &str) {
+        let slot = known.host_slot(ip.parse().expect("an address"), Slot::MAX);
+        known.sent(slot, mac, 100);
+    }
+
+    fn owner(known: &Known, ip: &str) -> Option<MacAddr> {
+        known.mac_of(ip.parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_phone_that_changes_its_ipv6_address_daily_keeps_them_all() {
+        let mut known = known();
+        for day in 1..=30 {
+            sends(&mut known, PHONE, &format!("fd00::{day:x}"));
+            assert_eq!(owner(&known, &format!("fd00::{day:x}")), Some(PHONE), "day {day}");
+        }
+        assert_eq!(known.devices.len(), 1);
+    }
+
+    #[test]
+    fn whoever_carries_the_internet_is_a_gateway_and_owns_what_it_claims_only() {
+        let mut known = known();
+        sends(&mut known, ROUTER, "198.51.100.7");
+        sends(&mut known, ROUTER, "10.9.9.9");
+        known.claims(ROUTER, Some("10.0.0.1".parse().expect("an address")));
+        assert_eq!(owner(&known, "10.0.0.1"), Some(ROUTER));
+        assert!(known.is_gateway("10.0.0.1".parse().expect("an address")));
+        assert_eq!(owner(&known, "198.51.100.7"), None);
+        assert_eq!(owner(&known, "10.9.9.9"), None, "a host behind it");
+    }
+
+    #[test]
+    fn an_inside_router_does_not_collect_the_addresses_behind_it() {
+        let mut known = known();
+        for host in 1..=100 {
+            sends(&mut known, ROUTER, &format!("10.5.0.{host}"));
+        }
+        assert_eq!(owner(&known, "10.5.0.100"), None);
+        sends(&mut known, PHONE, "10.0.0.5");
+        assert_eq!(owner(&known, "10.0.0.5"), Some(PHONE));
+    }
+
+    #[test]
+    fn an_address_that_moves_to_another_station_is_that_one_s() {
+        let mut known = known();
+        sends(&mut known, PHONE, "10.0.0.5");
+        sends(&mut known, ROUTER, "10.0.0.5");
+        assert_eq!(owner(&known, "10.0.0.5"), Some(ROUTER));
     }
 }
