@@ -174,7 +174,9 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(capture(live, number, monitor.clone())).detach();
         }
         executor.spawn(tick(monitor.clone())).detach();
-        executor.spawn(forget_claim_code(served.app.clone())).detach();
+        if served.listener.is_some() {
+            executor.spawn(forget_claim_code(served.app.clone())).detach();
+        }
         service::notify("READY=1");
         until_stopped(&executor, &monitor, served).await
     }))

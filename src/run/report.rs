@@ -45,7 +45,7 @@ impl Monitor {
                 mode: self.mode,
                 status: if problems.is_empty() { "ok" } else { "degraded" },
                 problems,
-                host: crate::machine::host_name(),
+                host: self.host.clone(),
                 time: now,
                 started: self.started,
                 uptime_seconds: (time::monotonic().since(self.began) / SECOND).unsigned_abs(),
