@@ -85,31 +85,31 @@ pub enum Observation<'a> {
 /// The kinds of observation as bits, for a detector's `INTEREST`.
 pub mod interest {
     #![allow(missing_docs)]
-    pub const FLOW_OPENED: u32 = 1 << 0;
-    pub const FLOW_ANSWERED: u32 = 1 << 1;
-    pub const FLOW_ESTABLISHED: u32 = 1 << 2;
-    pub const FLOW_REFUSED: u32 = 1 << 3;
-    pub const FLOW_ENDED: u32 = 1 << 4;
-    pub const STRAY: u32 = 1 << 5;
-    pub const BACKSCATTER: u32 = 1 << 6;
-    pub const ARP: u32 = 1 << 7;
-    pub const NEIGHBOR: u32 = 1 << 8;
-    pub const ECHO: u32 = 1 << 9;
-    pub const DNS: u32 = 1 << 10;
-    pub const LOCAL_NAME: u32 = 1 << 11;
-    pub const DHCP: u32 = 1 << 12;
-    pub const TLS: u32 = 1 << 13;
-    pub const HTTP: u32 = 1 << 14;
-    pub const SSH: u32 = 1 << 15;
-    pub const LOGIN: u32 = 1 << 16;
-    pub const DEVICE: u32 = 1 << 17;
-    pub const SECOND: u32 = 1 << 18;
+    pub const FLOW_OPENED: u64 = 1 << 0;
+    pub const FLOW_ANSWERED: u64 = 1 << 1;
+    pub const FLOW_ESTABLISHED: u64 = 1 << 2;
+    pub const FLOW_REFUSED: u64 = 1 << 3;
+    pub const FLOW_ENDED: u64 = 1 << 4;
+    pub const STRAY: u64 = 1 << 5;
+    pub const BACKSCATTER: u64 = 1 << 6;
+    pub const ARP: u64 = 1 << 7;
+    pub const NEIGHBOR: u64 = 1 << 8;
+    pub const ECHO: u64 = 1 << 9;
+    pub const DNS: u64 = 1 << 10;
+    pub const LOCAL_NAME: u64 = 1 << 11;
+    pub const DHCP: u64 = 1 << 12;
+    pub const TLS: u64 = 1 << 13;
+    pub const HTTP: u64 = 1 << 14;
+    pub const SSH: u64 = 1 << 15;
+    pub const LOGIN: u64 = 1 << 16;
+    pub const DEVICE: u64 = 1 << 17;
+    pub const SECOND: u64 = 1 << 18;
 }
 
 impl Observation<'_> {
     /// The bit of [`interest`] that this observation carries.
     #[inline]
-    pub const fn interest(&self) -> u32 {
+    pub const fn interest(&self) -> u64 {
         match self {
             Observation::FlowOpened(_) => interest::FLOW_OPENED,
             Observation::FlowAnswered(_) => interest::FLOW_ANSWERED,

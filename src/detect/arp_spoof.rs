@@ -119,7 +119,7 @@ impl Detector for ArpSpoof {
             silence: "Demp arp_spoof met het opeisende apparaat als bron en het opgeëiste adres als doel.",
         },
     };
-    const INTEREST: u32 = interest::ARP | interest::NEIGHBOR;
+    const INTEREST: u64 = interest::ARP | interest::NEIGHBOR;
     type Settings = ArpSpoofSettings;
 
     fn new(settings: &ArpSpoofSettings, keys: usize) -> Self {

@@ -124,7 +124,7 @@ impl Detector for Beaconing {
             silence: "Zet het domein of adres bij allow onder [detect.beaconing], of demp beaconing met dit apparaat en deze bestemming.",
         },
     };
-    const INTEREST: u32 = interest::FLOW_ESTABLISHED | interest::FLOW_ANSWERED | interest::FLOW_ENDED;
+    const INTEREST: u64 = interest::FLOW_ESTABLISHED | interest::FLOW_ANSWERED | interest::FLOW_ENDED;
     type Settings = BeaconingSettings;
 
     fn new(settings: &BeaconingSettings, keys: usize) -> Self {

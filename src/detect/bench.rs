@@ -4,6 +4,7 @@ use super::{Context, Detector, Lookup, Settings};
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::alert::{Finding, Findings};
 use crate::observe::Observation;
+use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, proto};
 use crate::time::{SECOND, Timestamp};
 use std::collections::HashMap;
@@ -21,6 +22,9 @@ pub struct Known {
 impl Lookup for Known {
     fn mac_of(&self, ip: Ip) -> Option<MacAddr> {
         self.macs.get(&ip).copied()
+    }
+    fn device_of(&self, ip: Ip) -> Option<DeviceKey> {
+        self.macs.get(&ip).copied().map(DeviceKey::Mac)
     }
     fn name_of(&self, ip: Ip) -> Option<&str> {
         self.asked_as(ip)

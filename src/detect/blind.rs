@@ -82,7 +82,7 @@ impl Detector for Blind {
             silence: "Demp blind als de monitor alleen eigen verkeer en broadcasts hoeft te zien.",
         },
     };
-    const INTEREST: u32 = interest::SECOND;
+    const INTEREST: u64 = interest::SECOND;
     type Settings = BlindSettings;
 
     fn new(settings: &BlindSettings, _keys: usize) -> Self {

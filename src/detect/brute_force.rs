@@ -117,7 +117,7 @@ impl Detector for BruteForce {
             silence: "Demp brute_force met deze bron en dit doel.",
         },
     };
-    const INTEREST: u32 = interest::LOGIN | interest::HTTP | interest::FLOW_ENDED;
+    const INTEREST: u64 = interest::LOGIN | interest::HTTP | interest::FLOW_ENDED;
     type Settings = BruteForceSettings;
 
     fn new(settings: &BruteForceSettings, keys: usize) -> Self {

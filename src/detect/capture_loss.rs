@@ -79,7 +79,7 @@ impl Detector for CaptureLoss {
             silence: "Demp capture_loss, of verhoog de percentages in de instellingen.",
         },
     };
-    const INTEREST: u32 = interest::SECOND;
+    const INTEREST: u64 = interest::SECOND;
     type Settings = CaptureLossSettings;
 
     fn new(settings: &CaptureLossSettings, _keys: usize) -> Self {

@@ -91,7 +91,7 @@ impl Detector for DnsTunnel {
             silence: "Zet het domein bij allow onder [detect.dns_tunnel].",
         },
     };
-    const INTEREST: u32 = interest::DNS;
+    const INTEREST: u64 = interest::DNS;
     type Settings = DnsTunnelSettings;
 
     fn new(settings: &DnsTunnelSettings, keys: usize) -> Self {

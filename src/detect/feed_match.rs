@@ -76,7 +76,7 @@ impl Detector for FeedMatch {
             silence: "Zet het domein of adres bij allow onder [detect.feed_match], of demp feed_match met precies dit apparaat en dit adres.",
         },
     };
-    const INTEREST: u32 = interest::FLOW_OPENED
+    const INTEREST: u64 = interest::FLOW_OPENED
         | interest::FLOW_ANSWERED
         | interest::FLOW_ENDED
         | interest::DNS

@@ -103,7 +103,7 @@ impl Detector for HostSweep {
             silence: "Demp host_sweep met dit apparaat als bron.",
         },
     };
-    const INTEREST: u32 = interest::FLOW_OPENED
+    const INTEREST: u64 = interest::FLOW_OPENED
         | interest::FLOW_ANSWERED
         | interest::FLOW_REFUSED
         | interest::FLOW_ENDED

@@ -28,7 +28,7 @@ macro_rules! detectors {
         }
 
         /// What any detector wants to see.
-        const WANTED: u32 = 0 $(| <$id::$detector as Detector>::INTEREST)*;
+        const WANTED: u64 = 0 $(| <$id::$detector as Detector>::INTEREST)*;
 
         /// What each kind says about itself, in the order of the list.
         pub static KINDS: &[Kind] = &[$(<$id::$detector as Detector>::KIND,)*];
@@ -210,7 +210,7 @@ pub trait Detector: Sized {
     /// What it says about itself.
     const KIND: Kind;
     /// The observations it wants, bits of [`crate::observe::interest`].
-    const INTEREST: u32;
+    const INTEREST: u64;
     /// Its section `[detect.<id>]`.
     type Settings: Default + Clone + serde::Serialize + serde::de::DeserializeOwned + Settings;
 

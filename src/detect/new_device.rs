@@ -50,7 +50,7 @@ impl Detector for NewDevice {
             silence: "Geef het apparaat een naam, of demp new_device als u helemaal geen bericht over nieuwe apparaten wilt.",
         },
     };
-    const INTEREST: u32 = interest::DEVICE;
+    const INTEREST: u64 = interest::DEVICE;
     type Settings = NewDeviceSettings;
 
     fn new(settings: &NewDeviceSettings, _keys: usize) -> Self {

@@ -91,7 +91,7 @@ impl Detector for PortScan {
             silence: "Demp port_scan met het scannende apparaat als bron. Geef ook het doel op als alleen deze ene combinatie stil moet blijven.",
         },
     };
-    const INTEREST: u32 = interest::FLOW_OPENED
+    const INTEREST: u64 = interest::FLOW_OPENED
         | interest::FLOW_ANSWERED
         | interest::FLOW_REFUSED
         | interest::FLOW_ENDED

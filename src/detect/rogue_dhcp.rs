@@ -71,7 +71,7 @@ impl Detector for RogueDhcp {
             silence: "Zijn beide servers van u, zet hun adressen dan bij allow onder [detect.rogue_dhcp].",
         },
     };
-    const INTEREST: u32 = interest::DHCP;
+    const INTEREST: u64 = interest::DHCP;
     type Settings = RogueDhcpSettings;
 
     fn new(settings: &RogueDhcpSettings, _keys: usize) -> Self {

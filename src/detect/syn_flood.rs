@@ -71,7 +71,7 @@ impl Detector for SynFlood {
             silence: "Demp syn_flood met het bestookte apparaat als doel.",
         },
     };
-    const INTEREST: u32 = interest::FLOW_OPENED | interest::FLOW_ESTABLISHED | interest::FLOW_REFUSED;
+    const INTEREST: u64 = interest::FLOW_OPENED | interest::FLOW_ESTABLISHED | interest::FLOW_REFUSED;
     type Settings = SynFloodSettings;
 
     fn new(settings: &SynFloodSettings, keys: usize) -> Self {

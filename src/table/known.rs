@@ -339,6 +339,11 @@ impl super::Lookup for Known {
         device.ips.contains(&ip).then_some(mac)
     }
 
+    fn device_of(&self, ip: Ip) -> Option<DeviceKey> {
+        let at = self.hosts.get(&ip)?.device?;
+        self.devices.key_at(at).copied()
+    }
+
     fn name_of(&self, ip: Ip) -> Option<&str> {
         let at = self.hosts.get(&ip).and_then(|h| h.device);
         let own =

@@ -8,12 +8,15 @@ pub mod known;
 pub mod reassembly;
 
 use crate::addr::{Ip, MacAddr};
+use devices::DeviceKey;
 pub use known::{Caps, Known};
 
 /// Questions a detector may ask of the tables. They answer as the tables stood before the frame that is looked at.
 pub trait Lookup {
     /// The station that owns `ip`, when the link shows it.
     fn mac_of(&self, ip: Ip) -> Option<MacAddr>;
+    /// The device that uses `ip`.
+    fn device_of(&self, ip: Ip) -> Option<DeviceKey>;
     /// The name people know `ip` by: the owner's, or one seen on the wire.
     fn name_of(&self, ip: Ip) -> Option<&str>;
     /// The domain name that was looked up and answered with `ip`.

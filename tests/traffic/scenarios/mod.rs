@@ -8,11 +8,16 @@ use super::trace::Trace;
 use std::io::Write;
 
 mod access;
+mod devices;
 mod floods;
+mod gear;
+mod habits;
 mod lan;
 mod malware;
+mod plaintext;
 mod recon;
 mod sensor;
+mod windows;
 
 /// An alert that a scenario must raise.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +86,20 @@ const fn alert(kind: &'static str, source: &'static str, target: &'static str) -
 
 /// All scenarios, in the order of the catalogue.
 pub fn all() -> Vec<Scenario> {
-    [recon::TABLE, floods::TABLE, lan::TABLE, access::TABLE, malware::TABLE, sensor::TABLE].concat()
+    [
+        recon::TABLE,
+        floods::TABLE,
+        lan::TABLE,
+        access::TABLE,
+        windows::TABLE,
+        malware::TABLE,
+        plaintext::TABLE,
+        devices::TABLE,
+        habits::TABLE,
+        gear::TABLE,
+        sensor::TABLE,
+    ]
+    .concat()
 }
 
 /// The scenario of this name.

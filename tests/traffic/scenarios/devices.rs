@@ -1,0 +1,6 @@
+//! Devices that come, go and change.
+
+use super::Scenario;
+
+/// The scenarios of this file.
+pub const TABLE: &[Scenario] = &[];
