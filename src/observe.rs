@@ -1,6 +1,7 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
+use crate::alert::{Alert, Finding};
 use crate::table::flows::Flow;
 use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
 
@@ -80,6 +81,19 @@ pub enum Observation<'a> {
     Modbus(&'a Flow, &'a modbus::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
+    /// An alert was raised, or one that is open became more severe.
+    Alert(&'a Alert),
+    /// An incident beyond the budget of alerts; it is told nowhere else.
+    Folded(&'a Finding),
+    /// The clock was set by so many seconds.
+    ClockStep {
+        /// How far; negative is back.
+        seconds: i64,
+        /// The sensor's own clock; otherwise that of a capture file.
+        live: bool,
+    },
+    /// What the sensor reads of itself, every few seconds while it runs.
+    Sensor(&'a SensorState<'a>),
     /// Once a second of engine time: what capture itself did in that second.
     Second(&'a SensorSecond),
 }
@@ -106,6 +120,8 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const ALERT: u64 = 1 << 40;
+    pub const SENSOR: u64 = 1 << 41;
     pub const MODBUS: u64 = 1 << 42;
 }
 
@@ -131,6 +147,8 @@ impl Observation<'_> {
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
+            Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
             Observation::Modbus(..) => interest::MODBUS,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
@@ -214,6 +232,32 @@ pub struct DeviceSeen {
     pub ip: Option<Ip>,
     /// Registered vendor.
     pub vendor: Option<&'static str>,
+}
+
+/// The sensor's own readings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SensorState<'a> {
+    /// Free bytes where the store is.
+    pub disk_free_bytes: Option<u64>,
+    /// Why the store cannot be written.
+    pub store_problem: Option<&'a str>,
+    /// Temperature of the processor.
+    pub temperature_celsius: Option<f64>,
+    /// The board says that its voltage is too low.
+    pub under_voltage: bool,
+    /// Lists of known bad addresses and names.
+    pub lists: &'a [ListState<'a>],
+}
+
+/// How one list stands.
+#[derive(Clone, Copy, Debug)]
+pub struct ListState<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What is wrong with it.
+    pub problem: Option<&'a str>,
+    /// Hours since it was fetched; unknown for files that someone else keeps.
+    pub age_hours: Option<u64>,
 }
 
 /// What the sensor did in one second.

@@ -78,6 +78,9 @@ detectors! {
     feed_match::FeedMatch,
     capture_loss::CaptureLoss,
     blind::Blind,
+    sensor_trouble::SensorTrouble,
+    attack_chain::AttackChain,
+    storm::Storm,
 }
 
 impl Detectors {
