@@ -47,7 +47,7 @@ impl Risk {
     }
 
     pub(super) fn raised(&mut self, now: Timestamp, known: &Known, alert: &Alert) {
-        self.add(known, now, &alert.kind, alert.severity, [&alert.source, &alert.target]);
+        self.add(known, now, alert.kind, alert.severity, [&alert.source, &alert.target]);
     }
 
     pub(super) fn restore(&mut self, known: &Known, alert: &AlertRecord) {
