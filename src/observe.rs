@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
+use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, rpc, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,8 @@ pub enum Observation<'a> {
     Login(&'a Flow, login::Service, login::Outcome),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
+    /// A DCE/RPC message, over TCP or in an SMB pipe.
+    Rpc(&'a Flow, &'a rpc::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -106,6 +108,7 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const RPC: u64 = 1 << 20;
     pub const MODBUS: u64 = 1 << 42;
 }
 
@@ -132,6 +135,7 @@ impl Observation<'_> {
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
             Observation::Modbus(..) => interest::MODBUS,
+            Observation::Rpc(..) => interest::RPC,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }

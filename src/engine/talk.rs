@@ -5,9 +5,9 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
-use crate::wire::modbus;
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
+use crate::wire::{modbus, rpc};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -54,6 +54,7 @@ macro_rules! talks {
 
 talks! {
     Modbus: modbus::Session => App::Modbus, Modbus;
+    Rpc: rpc::Session => App::Rpc, Rpc;
 }
 
 /// A conversation and the bytes of both its sides.
