@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, rpc, tls};
+use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, rpc, smb, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,8 @@ pub enum Observation<'a> {
     Login(&'a Flow, login::Service, login::Outcome),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
+    /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
+    Smb(&'a Flow, &'a smb::Said<'a>),
     /// A DCE/RPC message, over TCP or in an SMB pipe.
     Rpc(&'a Flow, &'a rpc::Said),
     /// A station never seen before by this monitor.
@@ -108,6 +110,7 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const SMB: u64 = 1 << 19;
     pub const RPC: u64 = 1 << 20;
     pub const MODBUS: u64 = 1 << 42;
 }
@@ -135,6 +138,7 @@ impl Observation<'_> {
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
             Observation::Modbus(..) => interest::MODBUS,
+            Observation::Smb(..) => interest::SMB,
             Observation::Rpc(..) => interest::RPC,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,

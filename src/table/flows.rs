@@ -65,6 +65,8 @@ pub enum App {
     #[allow(missing_docs)]
     Modbus,
     #[allow(missing_docs)]
+    Smb,
+    #[allow(missing_docs)]
     Rpc,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),

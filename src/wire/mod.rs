@@ -15,15 +15,18 @@ mod little;
 pub mod login;
 pub mod modbus;
 pub mod nbns;
+pub mod ntlm;
 pub mod quic;
 mod read;
 pub mod rpc;
+pub mod smb;
 pub mod ssh;
 pub mod talk;
 pub mod tcp;
 pub mod tls;
 pub mod tunnel;
 pub mod udp;
+pub mod utf16;
 
 use crate::addr::{Ip, MacAddr};
 use crate::counters::Reject;
