@@ -3,7 +3,7 @@
 use crate::addr::{Ip, MacAddr};
 use crate::alert::{Alert, Finding};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
+use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, rpc, smb, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +79,10 @@ pub enum Observation<'a> {
     Login(&'a Flow, login::Service, login::Outcome),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
+    /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
+    Smb(&'a Flow, &'a smb::Said<'a>),
+    /// A DCE/RPC message, over TCP or in an SMB pipe.
+    Rpc(&'a Flow, &'a rpc::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// An alert was raised, or one that is open became more severe.
@@ -122,6 +126,8 @@ pub mod interest {
     pub const SECOND: u64 = 1 << 18;
     pub const ALERT: u64 = 1 << 40;
     pub const SENSOR: u64 = 1 << 41;
+    pub const SMB: u64 = 1 << 19;
+    pub const RPC: u64 = 1 << 20;
     pub const MODBUS: u64 = 1 << 42;
 }
 
@@ -150,6 +156,8 @@ impl Observation<'_> {
             Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
             Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
             Observation::Modbus(..) => interest::MODBUS,
+            Observation::Smb(..) => interest::SMB,
+            Observation::Rpc(..) => interest::RPC,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }

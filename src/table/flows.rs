@@ -64,6 +64,10 @@ pub enum App {
     Ssdp,
     #[allow(missing_docs)]
     Modbus,
+    #[allow(missing_docs)]
+    Smb,
+    #[allow(missing_docs)]
+    Rpc,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),
 }
