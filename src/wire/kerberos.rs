@@ -1,0 +1,192 @@
+//! Kerberos 5 (RFC 4120): who asks for which ticket, with which encryption, and what the server says to it.
+//!
+//! Over UDP a datagram is a message; over TCP four bytes of length come first (7.2.2).
+
+use super::ber::{Values, tag};
+
+/// Encryption types (RFC 3961 registry) that are broken: DES and RC4.
+pub const fn is_weak(etype: i32) -> bool {
+    matches!(etype, 1..=3 | 23 | 24 | -133 | -128 | -135)
+}
+
+/// Encryption type of RC4 with the NT hash as key (RFC 4757).
+pub const RC4: i32 = 23;
+
+/// Error codes (RFC 4120, 7.5.9) that say something about guessing.
+pub mod error {
+    #![allow(missing_docs)]
+    /// No such user.
+    pub const C_PRINCIPAL_UNKNOWN: i64 = 6;
+    pub const ETYPE_NOSUPP: i64 = 14;
+    /// Locked or disabled.
+    pub const CLIENT_REVOKED: i64 = 18;
+    /// Wrong password.
+    pub const PREAUTH_FAILED: i64 = 24;
+    /// The ordinary answer to a first request.
+    pub const PREAUTH_REQUIRED: i64 = 25;
+}
+
+/// A name of a user or a service, in its parts: `anna`, or `MSSQLSvc` and `db.example:1433`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Principal<'a> {
+    /// The first part; empty when there is none.
+    pub first: &'a [u8],
+    /// The second.
+    pub second: &'a [u8],
+}
+
+impl Principal<'_> {
+    /// For people: `MSSQLSvc/db.example:1433`, cleaned and cut.
+    pub fn text(&self) -> String {
+        let first = super::clean_text(self.first, 40);
+        if self.second.is_empty() { first } else { format!("{first}/{}", super::clean_text(self.second, 60)) }
+    }
+}
+
+/// Which exchange a message belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// A log-in: the ticket that gets tickets.
+    Login,
+    /// A ticket for a service.
+    Service,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A client asks for a ticket.
+    Asked {
+        /// For what.
+        exchange: Exchange,
+        /// Who it is; empty when asking for a service ticket.
+        client: Principal<'a>,
+        /// For which service.
+        service: Principal<'a>,
+        /// Realm of the server.
+        realm: &'a [u8],
+        /// Proves knowledge of the password or holds a certificate (a log-in only).
+        proves: bool,
+        /// It offers a weak encryption, and it offers a strong one.
+        offers: Offers,
+    },
+    /// The server hands a ticket out.
+    Granted {
+        /// For what.
+        exchange: Exchange,
+        /// To whom.
+        client: Principal<'a>,
+        /// For which service.
+        service: Principal<'a>,
+        /// What the ticket is encrypted with: the service's key.
+        ticket: i32,
+        /// What the rest of the answer is encrypted with: at log-in the user's key.
+        answer: i32,
+    },
+    /// The server refuses.
+    Refused {
+        /// One of [`error`], or another.
+        code: i64,
+        /// Who had asked; servers often leave it out.
+        client: Principal<'a>,
+        /// What was asked for.
+        service: Principal<'a>,
+    },
+}
+
+/// The encryptions that a client says it can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// RC4 or DES.
+    pub weak: bool,
+    /// AES or Camellia.
+    pub strong: bool,
+}
+
+/// Pre-authentication data (RFC 4120 5.2.7, 4556, 6113, SPAKE) that proves who asks.
+const PROOFS: [i64; 6] = [2, 16, 17, 128 + 10, 151, 13];
+
+/// Reads a message, without the length that TCP puts before it. `None`: not Kerberos, or cut off.
+pub fn message(bytes: &[u8]) -> Option<Said<'_>> {
+    let outer = Values(bytes).next()?;
+    let fields = Values(Values(outer.body).expect(tag::SEQUENCE)?);
+    match outer.tag {
+        0x6a => request(fields, Exchange::Login),
+        0x6c => request(fields, Exchange::Service),
+        0x6b => reply(fields, Exchange::Login),
+        0x6d => reply(fields, Exchange::Service),
+        0x7e => refusal(fields),
+        _ => None,
+    }
+}
+
+/// Whether `bytes` begin like one of the messages read here.
+pub fn looks_message(bytes: &[u8]) -> bool {
+    let kind = matches!(bytes.first(), Some(0x6a..=0x6d | 0x7e));
+    kind && super::ber::head(bytes).is_some_and(|(_, length, begin)| {
+        length >= 16 && bytes.get(begin).is_none_or(|b| *b == tag::SEQUENCE)
+    })
+}
+
+fn request(mut fields: Values<'_>, exchange: Exchange) -> Option<Said<'_>> {
+    let version = Values(fields.find(tag::context(1))?).integer()?;
+    fields.find(tag::context(2)).filter(|_| version == 5)?;
+    let proofs = fields.expect(tag::context(3)).and_then(|list| Values(list).expect(tag::SEQUENCE));
+    let proves = Values(proofs.unwrap_or_default()).take(16).any(|proof| {
+        let kind = Values(proof.body).expect(tag::context(1)).and_then(|n| Values(n).integer());
+        kind.is_some_and(|kind| PROOFS.contains(&kind))
+    });
+    let mut body = Values(Values(fields.expect(tag::context(4))?).expect(tag::SEQUENCE)?);
+    body.expect(tag::context(0))?;
+    let client = body.expect(tag::context(1)).map_or_else(Principal::default, principal);
+    let realm = body.expect(tag::context(2)).map_or(&[][..], text);
+    let service = body.expect(tag::context(3)).map_or_else(Principal::default, principal);
+    let list = body.find(tag::context(8)).and_then(|list| Values(list).expect(tag::SEQUENCE));
+    let mut offers = Offers::default();
+    for etype in Values(list.unwrap_or_default()).take(32).filter_map(|v| super::ber::integer(v.body)) {
+        let weak = i32::try_from(etype).is_ok_and(is_weak);
+        offers.weak |= weak;
+        offers.strong |= matches!(etype, 17..=20 | 25 | 26);
+    }
+    Some(Said::Asked { exchange, client, service, realm, proves, offers })
+}
+
+fn reply(mut fields: Values<'_>, exchange: Exchange) -> Option<Said<'_>> {
+    let version = Values(fields.expect(tag::context(0))?).integer()?;
+    let client = fields.find(tag::context(4)).map(principal).filter(|_| version == 5)?;
+    let ticket = Values(fields.expect(tag::context(5))?).expect(0x61)?;
+    let mut ticket = Values(Values(ticket).expect(tag::SEQUENCE)?);
+    let service = ticket.find(tag::context(2)).map(principal)?;
+    let ticket = etype(ticket.find(tag::context(3))?)?;
+    let answer = etype(fields.find(tag::context(6))?)?;
+    Some(Said::Granted { exchange, client, service, ticket, answer })
+}
+
+fn refusal(mut fields: Values<'_>) -> Option<Said<'_>> {
+    let version = Values(fields.expect(tag::context(0))?).integer()?;
+    let code = Values(fields.find(tag::context(6))?).integer().filter(|_| version == 5)?;
+    fields.expect(tag::context(7));
+    let client = fields.expect(tag::context(8)).map_or_else(Principal::default, principal);
+    let service = fields.find(tag::context(10)).map_or_else(Principal::default, principal);
+    Some(Said::Refused { code, client, service })
+}
+
+/// `SEQUENCE { [0] type, [1] SEQUENCE OF text }`.
+fn principal(body: &[u8]) -> Principal<'_> {
+    let parts = Values(body).expect(tag::SEQUENCE).and_then(|name| {
+        let list = Values(name).find(tag::context(1))?;
+        Values(list).expect(tag::SEQUENCE)
+    });
+    let mut parts = Values(parts.unwrap_or_default()).map(|part| part.body);
+    Principal { first: parts.next().unwrap_or_default(), second: parts.next().unwrap_or_default() }
+}
+
+fn text(body: &[u8]) -> &[u8] {
+    Values(body).next().map_or(&[], |value| value.body)
+}
+
+/// The type in `EncryptedData ::= SEQUENCE { [0] etype, … }`.
+fn etype(body: &[u8]) -> Option<i32> {
+    let mut data = Values(Values(body).expect(tag::SEQUENCE)?);
+    i32::try_from(Values(data.expect(tag::context(0))?).integer()?).ok()
+}

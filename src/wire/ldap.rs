@@ -1,0 +1,175 @@
+//! LDAP (RFC 4511): who binds how, what is searched, and what the server answers. CLDAP over UDP carries the same.
+
+use super::ber::{Value, Values, tag};
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A log-in.
+    Bind {
+        /// Distinguished name or user; empty when anonymous or told by the mechanism.
+        name: &'a [u8],
+        /// How it proves itself.
+        how: Proof<'a>,
+    },
+    /// The answer to a log-in: 0 is yes, 49 is a wrong password.
+    Bound {
+        /// Result code.
+        code: i64,
+    },
+    /// A search.
+    Search(Search<'a>),
+    /// A search is over: result code.
+    Searched {
+        /// Result code.
+        code: i64,
+    },
+    /// An entry is added, changed, renamed or deleted.
+    Change,
+    /// The connection goes on under TLS.
+    StartTls,
+}
+
+/// How a bind proves itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof<'a> {
+    /// Simple, without a password.
+    Anonymous,
+    /// Simple: the password is readable in the frame. It is not kept.
+    Password,
+    /// By a mechanism: `GSS-SPNEGO`, `DIGEST-MD5`, …
+    Mechanism(&'a [u8]),
+}
+
+/// A search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Search<'a> {
+    /// Where it begins.
+    pub base: &'a [u8],
+    /// 0 the entry itself, 1 what lies right below, 2 the whole tree below.
+    pub scope: i64,
+    filter: &'a [u8],
+    attributes: &'a [u8],
+}
+
+/// One condition of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition<'a> {
+    /// Name of the attribute.
+    pub attribute: &'a [u8],
+    /// Object identifier of an extensible match, such as the one that tests bits; else empty.
+    pub rule: &'a [u8],
+    /// What it is compared with; empty when the attribute only has to be there.
+    pub value: &'a [u8],
+}
+
+/// Conditions and attributes of one search that are looked at.
+const MOST: usize = 64;
+
+impl<'a> Search<'a> {
+    /// The conditions of the filter, without what joins them; at most 64.
+    pub fn conditions(&self) -> impl Iterator<Item = Condition<'a>> + use<'a> {
+        let mut rest = self.filter;
+        std::iter::from_fn(move || next_condition(&mut rest)).take(MOST)
+    }
+
+    /// The attributes asked for, at most 64; none means all.
+    pub fn attributes(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        Values(self.attributes).map(|v| v.body).take(MOST)
+    }
+}
+
+/// Walks a filter from left to right without keeping where it is nested: AND, OR and NOT are entered by passing over
+/// their heads.
+fn next_condition<'a>(rest: &mut &'a [u8]) -> Option<Condition<'a>> {
+    loop {
+        let (tag, _, begin) = super::ber::head(rest)?;
+        if matches!(tag, 0xa0..=0xa2) {
+            *rest = rest.get(begin..)?;
+            continue;
+        }
+        let mut values = Values(rest);
+        let value = values.next()?;
+        *rest = values.0;
+        return condition(value);
+    }
+}
+
+fn condition(value: Value<'_>) -> Option<Condition<'_>> {
+    let mut inner = Values(value.body);
+    match value.tag {
+        0x87 => Some(Condition { attribute: value.body, rule: &[], value: &[] }),
+        0xa9 => {
+            let rule = inner.expect(0x81).unwrap_or_default();
+            let attribute = inner.expect(0x82).unwrap_or_default();
+            Some(Condition { attribute, rule, value: inner.expect(0x83).unwrap_or_default() })
+        }
+        0xa3..=0xa6 | 0xa8 => {
+            let attribute = inner.expect(tag::OCTETS)?;
+            Some(Condition { attribute, rule: &[], value: inner.next().map_or(&[], |v| v.body) })
+        }
+        _ => None,
+    }
+}
+
+/// Whether `bytes` begin like an LDAP message: a sequence with a number and an operation.
+pub fn looks_message(bytes: &[u8]) -> bool {
+    let Some((tag::SEQUENCE, length, begin)) = super::ber::head(bytes) else { return false };
+    let id = super::ber::head(&bytes[begin..]);
+    let Some((tag::INTEGER, size @ 1..=4, 2)) = id else { return false };
+    let operation = bytes.get(begin + 2 + size);
+    length >= 5 && matches!(operation, Some(0x42 | 0x4a | 0x50 | 0x60..=0x78))
+}
+
+/// Reads a message. `None`: not one that is of interest here.
+pub fn message(bytes: &[u8]) -> Option<Said<'_>> {
+    let mut fields = Values(Values(bytes).expect(tag::SEQUENCE)?);
+    fields.integer()?;
+    let operation = fields.next()?;
+    let mut inner = Values(operation.body);
+    match operation.tag {
+        0x60 => bind(inner),
+        0x61 => Some(Said::Bound { code: inner.integer()? }),
+        0x63 => search(inner),
+        0x65 => Some(Said::Searched { code: inner.integer()? }),
+        0x66 | 0x68 | 0x4a | 0x6c => Some(Said::Change),
+        0x77 if inner.expect(0x80)? == b"1.3.6.1.4.1.1466.20037" => Some(Said::StartTls),
+        _ => None,
+    }
+}
+
+fn bind(mut fields: Values<'_>) -> Option<Said<'_>> {
+    fields.integer()?;
+    let name = fields.expect(tag::OCTETS)?;
+    let proof = fields.next()?;
+    let how = match proof.tag {
+        0x80 if proof.body.is_empty() => Proof::Anonymous,
+        0x80 => Proof::Password,
+        0xa3 => Proof::Mechanism(Values(proof.body).expect(tag::OCTETS)?),
+        // NTLM in three steps ("Sicily").
+        0x89..=0x8b => Proof::Mechanism(b"NTLM"),
+        _ => return None,
+    };
+    Some(Said::Bind { name, how })
+}
+
+fn search(mut fields: Values<'_>) -> Option<Said<'_>> {
+    let base = fields.expect(tag::OCTETS)?;
+    let scope = fields.integer()?;
+    fields.integer()?;
+    fields.integer()?;
+    fields.integer()?;
+    fields.expect(tag::BOOLEAN)?;
+    let before = fields.0;
+    fields.next()?;
+    let filter = &before[..before.len() - fields.0.len()];
+    let attributes = fields.expect(tag::SEQUENCE).unwrap_or_default();
+    Some(Said::Search(Search { base, scope, filter, attributes }))
+}
+
+/// The message inside a signed but not encrypted wrapper (RFC 4752, MS-SPNG): four bytes of length, a token of 16
+/// bytes, then the message. `None` when it is encrypted.
+pub fn unwrapped(bytes: &[u8]) -> Option<&[u8]> {
+    let inner = bytes.get(20..)?;
+    looks_message(inner).then_some(inner)
+}

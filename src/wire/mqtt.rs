@@ -1,0 +1,102 @@
+//! MQTT 3.1, 3.1.1 and 5: log-ins, their answers, and what is published where. Payloads are passed over unseen.
+
+use super::read::Reader;
+
+/// What a packet says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A client logs in.
+    Connect {
+        /// It gives a user name.
+        user: bool,
+        /// It gives a password, readable in the frame. It is not kept.
+        password: bool,
+        /// What it calls itself.
+        client_id: &'a [u8],
+    },
+    /// The broker's answer; 0 is yes.
+    Answer {
+        /// Return code (3.1.1) or reason (5).
+        code: u8,
+    },
+    /// Something is published.
+    Publish {
+        /// Under which topic.
+        topic: &'a [u8],
+    },
+    /// A client wants to be told of topics.
+    Subscribe {
+        /// The first it names.
+        topic: &'a [u8],
+    },
+}
+
+/// Kind and flags, length of the rest, and how many bytes those took. `None`: more bytes are needed, or, when there are
+/// five, it is no MQTT.
+pub fn head(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+    let kind = *bytes.first()?;
+    let mut length = 0;
+    for at in 0..4 {
+        let byte = *bytes.get(at + 1)?;
+        length |= usize::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            return Some((kind, length, at + 2));
+        }
+    }
+    None
+}
+
+/// Whether a CONNECT begins here.
+pub fn looks_connect(bytes: &[u8]) -> bool {
+    let Some((0x10, length, begin)) = head(bytes) else { return false };
+    let name = bytes.get(begin..).unwrap_or_default();
+    length >= 10 && (name.starts_with(b"\0\x04MQTT") || name.starts_with(b"\0\x06MQIsdp"))
+}
+
+/// Reads a packet from the beginning of its variable part, of which the first bytes are there. `None`: of no interest.
+pub fn packet(kind: u8, version: u8, body: &[u8]) -> Option<Said<'_>> {
+    let mut r = Reader(body);
+    match kind >> 4 {
+        1 => connect(r).map(|(said, _)| said),
+        2 => {
+            r.u8()?;
+            Some(Said::Answer { code: r.u8()? })
+        }
+        3 => Some(Said::Publish { topic: r.counted16()? }),
+        8 => {
+            r.u16()?;
+            if version >= 5 {
+                properties(&mut r)?;
+            }
+            Some(Said::Subscribe { topic: r.counted16()? })
+        }
+        _ => None,
+    }
+}
+
+/// A CONNECT and the version it speaks.
+pub fn connect(mut r: Reader<'_>) -> Option<(Said<'_>, u8)> {
+    r.counted16()?;
+    let (version, flags) = (r.u8()?, r.u8()?);
+    r.u16()?;
+    if version >= 5 {
+        properties(&mut r)?;
+    }
+    let client_id = r.counted16()?;
+    let said = Said::Connect { user: flags & 0x80 != 0, password: flags & 0x40 != 0, client_id };
+    Some((said, version))
+}
+
+/// Passes over the properties of version 5.
+fn properties(r: &mut Reader<'_>) -> Option<()> {
+    let mut length = 0;
+    for at in 0..4 {
+        let byte = r.u8()?;
+        length |= usize::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            r.take(length)?;
+            return Some(());
+        }
+    }
+    None
+}

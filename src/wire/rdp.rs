@@ -1,0 +1,70 @@
+//! Remote desktop (MS-RDPBCGR 2.2.1.1): the first message of each side, which is readable whatever follows.
+
+/// What the first message of a side says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A client wants in.
+    Asks {
+        /// The user it names in its cookie, at most nine characters; empty when it names none.
+        user: &'a [u8],
+        /// Protection it can do: bits 1 TLS, 2 network level authentication; 0 only RDP's own.
+        protocols: u32,
+    },
+    /// The server takes one.
+    Takes {
+        /// The protection taken.
+        protocol: u32,
+    },
+    /// The server refuses, mostly because it insists on more protection.
+    Refuses {
+        /// Why.
+        code: u32,
+    },
+}
+
+/// Whether a connection request of X.224 begins here that is RDP's: it carries a cookie or a negotiation, which those of
+/// other protocols over TPKT do not.
+pub fn looks_request(bytes: &[u8]) -> bool {
+    matches!(request(bytes), Some(Said::Asks { .. }))
+}
+
+/// Reads the first message of the client.
+pub fn request(bytes: &[u8]) -> Option<Said<'_>> {
+    let options = x224(bytes, 0xe0)?;
+    let (mut user, mut rest) = (&[][..], options);
+    if let Some(cookie) = options.strip_prefix(b"Cookie: ") {
+        let end = cookie.windows(2).position(|w| w == b"\r\n")?;
+        user = cookie[..end].strip_prefix(b"mstshash=").unwrap_or_default();
+        rest = &cookie[end + 2..];
+    }
+    match negotiation(rest) {
+        Some((1, protocols)) => Some(Said::Asks { user, protocols }),
+        None if rest.len() < options.len() => Some(Said::Asks { user, protocols: 0 }),
+        _ => None,
+    }
+}
+
+/// Reads the first message of the server.
+pub fn answer(bytes: &[u8]) -> Option<Said<'_>> {
+    match negotiation(x224(bytes, 0xd0)?) {
+        Some((2, protocol)) => Some(Said::Takes { protocol }),
+        Some((3, code)) => Some(Said::Refuses { code }),
+        Some(_) => None,
+        None => Some(Said::Takes { protocol: 0 }),
+    }
+}
+
+/// What follows the fixed part of an X.224 connect message of this code, over TPKT (RFC 1006).
+fn x224(bytes: &[u8], code: u8) -> Option<&[u8]> {
+    let length = usize::from(super::be16(bytes, 2)?);
+    let message = bytes.get(..length)?;
+    let fits = message.get(..2)? == [3, 0] && length >= 11 && usize::from(message[4]) + 5 == length;
+    (fits && message[5] & 0xf0 == code).then(|| &message[11..])
+}
+
+/// Kind and value of a negotiation: kind, flags, length 8, four bytes.
+fn negotiation(bytes: &[u8]) -> Option<(u8, u32)> {
+    let bytes: &[u8; 8] = bytes.get(..8)?.try_into().ok()?;
+    let value = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+    (bytes[2..4] == [8, 0]).then_some((bytes[0], value))
+}

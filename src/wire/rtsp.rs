@@ -1,0 +1,85 @@
+//! RTSP (RFC 2326, 7826): who asks a camera for pictures, with or without proving who they are.
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A request.
+    Request {
+        /// OPTIONS, DESCRIBE, SETUP, PLAY, …
+        method: Method,
+        /// It carries credentials.
+        authorised: bool,
+        /// What is asked for.
+        uri: &'a [u8],
+    },
+    /// The answer to the request before it: 200, 401, …
+    Answer {
+        /// Status code.
+        code: u16,
+    },
+}
+
+/// The methods that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    #[allow(missing_docs)]
+    Describe,
+    #[allow(missing_docs)]
+    Setup,
+    #[allow(missing_docs)]
+    Play,
+    /// Any other.
+    Other,
+}
+
+const METHODS: [(&[u8], Method); 8] = [
+    (b"OPTIONS ", Method::Other),
+    (b"DESCRIBE ", Method::Describe),
+    (b"SETUP ", Method::Setup),
+    (b"PLAY ", Method::Play),
+    (b"ANNOUNCE ", Method::Other),
+    (b"RECORD ", Method::Other),
+    (b"GET_PARAMETER ", Method::Other),
+    (b"TEARDOWN ", Method::Other),
+];
+
+/// Longest head of a message; what is longer is none.
+pub const MAX_HEAD: usize = 8 * 1024;
+
+/// Whether a request begins here.
+pub fn looks_request(bytes: &[u8]) -> bool {
+    let line = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
+    METHODS.iter().any(|(name, _)| line.starts_with(name)) && line.ends_with(b" RTSP/1.0") | line.ends_with(b" RTSP/2.0")
+}
+
+/// Reads one message: what it says, if that is of interest, and its length with its body. `None`: its head is not
+/// whole yet.
+pub fn message(bytes: &[u8]) -> Option<(Option<Said<'_>>, usize)> {
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let mut lines = bytes[..end].split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let first = lines.next().unwrap_or_default();
+    let (mut body, mut authorised) = (0usize, false);
+    for line in lines {
+        let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"content-length") {
+            body = number(value).unwrap_or(0);
+        }
+        authorised |= name.eq_ignore_ascii_case(b"authorization");
+    }
+    Some((start(first, authorised), (end + 4).saturating_add(body)))
+}
+
+fn start(line: &[u8], authorised: bool) -> Option<Said<'_>> {
+    if let Some(rest) = line.strip_prefix(b"RTSP/") {
+        let code = rest.get(4..7).and_then(number)?;
+        return Some(Said::Answer { code: u16::try_from(code).ok()? });
+    }
+    let (name, method) = METHODS.iter().find(|(name, _)| line.starts_with(name))?;
+    let uri = line[name.len()..].split(|b| *b == b' ').next().unwrap_or_default();
+    Some(Said::Request { method: *method, authorised, uri })
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
