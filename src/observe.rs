@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, nbns, tls};
+use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,8 @@ pub enum Observation<'a> {
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
+    /// A Modbus message.
+    Modbus(&'a Flow, &'a modbus::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -104,6 +106,7 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const MODBUS: u64 = 1 << 42;
 }
 
 impl Observation<'_> {
@@ -128,6 +131,7 @@ impl Observation<'_> {
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Modbus(..) => interest::MODBUS,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }
