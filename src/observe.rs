@@ -1,8 +1,10 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
-use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
+use crate::table::flows::{Flow, Side};
+use crate::wire::{
+    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rtsp, tls,
+};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +78,20 @@ pub enum Observation<'a> {
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
-    /// A Modbus message.
-    Modbus(&'a Flow, &'a modbus::Said),
+    /// A Kerberos message, over UDP or TCP.
+    Kerberos(&'a Flow, &'a kerberos::Said<'a>),
+    /// An LDAP message, or one of CLDAP over UDP.
+    Ldap(&'a Flow, &'a ldap::Said<'a>),
+    /// The first message of a side of remote desktop.
+    Rdp(&'a Flow, &'a rdp::Said<'a>),
+    /// A request of Modbus, DNP3, IEC-104, S7 or BACnet.
+    Industrial(&'a Flow, &'a industrial::Said),
+    /// A client of an MQTT broker logs in, publishes or subscribes; or the broker's answer to a log-in.
+    Mqtt(&'a Flow, &'a mqtt::Said<'a>),
+    /// A CoAP message and who sent it.
+    Coap(&'a Flow, Side, &'a coap::Said<'a>),
+    /// An RTSP message.
+    Rtsp(&'a Flow, &'a rtsp::Said<'a>),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -106,7 +120,12 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
-    pub const MODBUS: u64 = 1 << 42;
+    pub const KERBEROS: u64 = 1 << 21;
+    pub const LDAP: u64 = 1 << 22;
+    pub const RDP: u64 = 1 << 23;
+    pub const INDUSTRIAL: u64 = 1 << 35;
+    pub const MQTT: u64 = 1 << 36;
+    pub const IOT: u64 = 1 << 37;
 }
 
 impl Observation<'_> {
@@ -131,7 +150,12 @@ impl Observation<'_> {
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
-            Observation::Modbus(..) => interest::MODBUS,
+            Observation::Kerberos(..) => interest::KERBEROS,
+            Observation::Ldap(..) => interest::LDAP,
+            Observation::Rdp(..) => interest::RDP,
+            Observation::Industrial(..) => interest::INDUSTRIAL,
+            Observation::Mqtt(..) => interest::MQTT,
+            Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }

@@ -5,9 +5,10 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
-use crate::wire::modbus;
+use crate::wire::login::Service;
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rtsp, s7};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -53,7 +54,15 @@ macro_rules! talks {
 }
 
 talks! {
-    Modbus: modbus::Session => App::Modbus, Modbus;
+    Kerberos: kerberos::Session => App::Kerberos, Kerberos;
+    Ldap: ldap::Session => App::Ldap, Ldap;
+    Rdp: rdp::Session => App::Rdp, Rdp;
+    Modbus: modbus::Session => App::Modbus, Industrial;
+    Dnp3: dnp3::Session => App::Dnp3, Industrial;
+    Iec104: iec104::Session => App::Iec104, Industrial;
+    S7: s7::Session => App::S7, Industrial;
+    Mqtt: mqtt::Session => App::Login(Service::Mqtt), Mqtt;
+    Rtsp: rtsp::Session => App::Rtsp, Rtsp;
 }
 
 /// A conversation and the bytes of both its sides.

@@ -2,9 +2,15 @@
 
 use super::industrial::{Act, Protocol, Said};
 use super::read::Reader;
+use super::talk::Side;
 
 /// Reads a datagram. `None`: not BACnet, or nothing that is asked or commanded.
-pub fn message(bytes: &[u8]) -> Option<Said> {
+pub fn message(bytes: &[u8], side: Side) -> Option<Said> {
+    let (act, function) = asked(bytes)?;
+    Some(Said { side, protocol: Protocol::Bacnet, act, function: function.into(), unit: 0 })
+}
+
+fn asked(bytes: &[u8]) -> Option<(Act, u8)> {
     let mut r = Reader(bytes);
     let (kind, function) = (r.u8()?, r.u8()?);
     let length = usize::from(r.u16()?);
@@ -16,7 +22,7 @@ pub fn message(bytes: &[u8]) -> Option<Said> {
         // Distribute broadcast, unicast, broadcast.
         0x09..=0x0b => {}
         // The tables of a broadcast device are rewritten.
-        0x01 | 0x08 => return said(Act::Control, function.into()),
+        0x01 | 0x08 => return Some((Act::Control, function)),
         _ => return None,
     }
     network(&mut r)?;
@@ -44,7 +50,7 @@ fn network(r: &mut Reader<'_>) -> Option<()> {
     Some(())
 }
 
-fn service(r: &mut Reader<'_>) -> Option<Said> {
+fn service(r: &mut Reader<'_>) -> Option<(Act, u8)> {
     let first = r.u8()?;
     match first >> 4 {
         0 => {
@@ -56,15 +62,9 @@ fn service(r: &mut Reader<'_>) -> Option<Said> {
                 17 | 20 => Act::Control,
                 _ => return None,
             };
-            said(act, service.into())
+            Some((act, service))
         }
-        1 => matches!(r.u8()?, 10).then_some(())
-            .and_then(|()| said(Act::Write, 10)),
-        5 => said(Act::Refusal, 5),
+        1 if r.u8()? == 10 => Some((Act::Write, 10)),
         _ => None,
     }
-}
-
-fn said(act: Act, function: u16) -> Option<Said> {
-    Some(Said { protocol: Protocol::Bacnet, act, function, unit: 0 })
 }

@@ -1,6 +1,13 @@
 //! IEC 60870-5-104: telecontrol over TCP; one control station, many substations.
 
-use super::industrial::{Act, Protocol, Said};
+use super::framed::{Gaps, Length};
+use super::industrial::{Act, Protocol, Said, hear};
+use super::talk::{Conversation, Heard, Side};
+
+/// Its port; elsewhere only the message that starts the transfer is taken as a sign.
+const PORT: u16 = 2404;
+/// STARTDT act.
+const START: [u8; 6] = [0x68, 4, 7, 0, 0, 0];
 
 /// Whether a frame begins here: start byte, a possible length, a control field that fits it.
 pub fn looks_frame(bytes: &[u8]) -> bool {
@@ -13,14 +20,12 @@ pub fn looks_frame(bytes: &[u8]) -> bool {
     start == 0x68 && length <= 253 && fits
 }
 
-/// Length of the frame that begins here.
-pub fn frame_length(bytes: &[u8]) -> Option<usize> {
-    let &[0x68, length @ 4..=253] = bytes.get(..2)? else { return None };
-    Some(usize::from(length) + 2)
+fn length(bytes: &[u8]) -> Length {
+    Length::of(bytes.get(1).filter(|_| looks_frame(bytes)).map(|n| usize::from(*n) + 2), bytes, 6)
 }
 
-/// Reads a whole frame. `None`: nothing that a control station asks or commands.
-pub fn frame(bytes: &[u8]) -> Option<Said> {
+/// Reads a frame. `None`: nothing that a control station asks or commands.
+fn request(bytes: &[u8], side: Side) -> Option<Said> {
     let head: &[u8; 12] = bytes.get(..12)?.try_into().ok()?;
     // Only numbered frames carry data; only activation and deactivation come from the control station.
     let (numbered, cause) = (head[2] & 1 == 0, head[8] & 0x3f);
@@ -34,5 +39,25 @@ pub fn frame(bytes: &[u8]) -> Option<Said> {
         _ => return None,
     };
     let unit = u16::from_le_bytes([head[10], head[11]]);
-    Some(Said { protocol: Protocol::Iec104, act, function: head[6].into(), unit })
+    Some(Said { side, protocol: Protocol::Iec104, act, function: head[6].into(), unit })
+}
+
+/// A connection.
+#[derive(Debug, Default)]
+pub struct Session(Gaps);
+
+impl Conversation for Session {
+    type Said<'a> = Said;
+
+    fn begins(_: Side, bytes: &[u8], port: u16) -> bool {
+        looks_frame(bytes) && (port == PORT || bytes.starts_with(&START))
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said)) -> Heard {
+        hear(&mut self.0, (side, bytes), length, request, say)
+    }
+
+    fn lost(&mut self, side: Side) {
+        self.0.lost(side);
+    }
 }

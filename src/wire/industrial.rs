@@ -1,5 +1,8 @@
 //! What control systems are told: one view for Modbus, DNP3, IEC 60870-5-104, S7 and BACnet.
 
+use super::framed::{Gaps, Length};
+use super::talk::{Heard, Side};
+
 /// A protocol of control systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -37,13 +40,13 @@ pub enum Act {
     Write,
     /// Stops, restarts, silences or reprograms the device.
     Control,
-    /// A device refuses what it was asked.
-    Refusal,
 }
 
-/// One message.
+/// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
+    /// Who asks: mostly the client, but a DNP3 outstation may be the one who calls.
+    pub side: Side,
     /// Which protocol.
     pub protocol: Protocol,
     /// What it does.
@@ -52,4 +55,21 @@ pub struct Said {
     pub function: u16,
     /// Unit, station or common address; 0 where there is none.
     pub unit: u16,
+}
+
+/// Reads frames of which only the front matters, and says what is asked in them.
+pub(super) fn hear(
+    gaps: &mut Gaps,
+    (side, bytes): (Side, &[u8]),
+    length: impl Fn(&[u8]) -> Length,
+    request: impl Fn(&[u8], Side) -> Option<Said>,
+    say: &mut dyn FnMut(Said),
+) -> Heard {
+    /// What the heads of all these protocols fit in.
+    const HEAD: usize = 24;
+    gaps.read(side, bytes, HEAD, length, |frame| {
+        if let Some(said) = request(frame, side) {
+            say(said);
+        }
+    })
 }

@@ -2,7 +2,10 @@
 //!
 //! Over UDP a datagram is a message; over TCP four bytes of length come first (7.2.2).
 
-use super::ber::{Values, tag};
+use super::ber::{self, Values, tag};
+use super::framed::{Gaps, Length};
+use super::talk::{Conversation, Heard, Side};
+use super::{be32, clean_text};
 
 /// Encryption types (RFC 3961 registry) that are broken: DES and RC4.
 pub const fn is_weak(etype: i32) -> bool {
@@ -38,8 +41,8 @@ pub struct Principal<'a> {
 impl Principal<'_> {
     /// For people: `MSSQLSvc/db.example:1433`, cleaned and cut.
     pub fn text(&self) -> String {
-        let first = super::clean_text(self.first, 40);
-        if self.second.is_empty() { first } else { format!("{first}/{}", super::clean_text(self.second, 60)) }
+        let first = clean_text(self.first, 40);
+        if self.second.is_empty() { first } else { format!("{first}/{}", clean_text(self.second, 60)) }
     }
 }
 
@@ -123,7 +126,7 @@ pub fn message(bytes: &[u8]) -> Option<Said<'_>> {
 /// Whether `bytes` begin like one of the messages read here.
 pub fn looks_message(bytes: &[u8]) -> bool {
     let kind = matches!(bytes.first(), Some(0x6a..=0x6d | 0x7e));
-    kind && super::ber::head(bytes).is_some_and(|(_, length, begin)| {
+    kind && ber::head(bytes).is_some_and(|(_, length, begin)| {
         length >= 16 && bytes.get(begin).is_none_or(|b| *b == tag::SEQUENCE)
     })
 }
@@ -143,7 +146,7 @@ fn request(mut fields: Values<'_>, exchange: Exchange) -> Option<Said<'_>> {
     let service = body.expect(tag::context(3)).map_or_else(Principal::default, principal);
     let list = body.find(tag::context(8)).and_then(|list| Values(list).expect(tag::SEQUENCE));
     let mut offers = Offers::default();
-    for etype in Values(list.unwrap_or_default()).take(32).filter_map(|v| super::ber::integer(v.body)) {
+    for etype in Values(list.unwrap_or_default()).take(32).filter_map(|v| ber::integer(v.body)) {
         let weak = i32::try_from(etype).is_ok_and(is_weak);
         offers.weak |= weak;
         offers.strong |= matches!(etype, 17..=20 | 25 | 26);
@@ -189,4 +192,44 @@ fn text(body: &[u8]) -> &[u8] {
 fn etype(body: &[u8]) -> Option<i32> {
     let mut data = Values(Values(body).expect(tag::SEQUENCE)?);
     i32::try_from(Values(data.expect(tag::context(0))?).integer()?).ok()
+}
+
+/// A connection to a Kerberos server.
+#[derive(Debug, Default)]
+pub struct Session(Gaps);
+
+/// A ticket that names hundreds of groups takes 64 KiB; what is read of it lies in front.
+const READ: usize = 24 * 1024;
+/// Longer than any message.
+const LONGEST: usize = 1 << 20;
+
+/// Length of the message with the four bytes that say it; its own length must agree.
+fn length(bytes: &[u8]) -> Length {
+    let whole = be32(bytes, 0).and_then(|n| {
+        let message = bytes.get(4..)?;
+        let (_, length, begin) = ber::head(message)?;
+        let n = usize::try_from(n).ok()?;
+        (looks_message(message) && length + begin == n && n < LONGEST).then_some(n + 4)
+    });
+    Length::of(whole, bytes, 10)
+}
+
+impl Conversation for Session {
+    type Said<'a> = Said<'a>;
+
+    fn begins(_: Side, bytes: &[u8], _: u16) -> bool {
+        matches!(length(bytes), Length::Is(_))
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said<'_>)) -> Heard {
+        self.0.read(side, bytes, READ, length, |whole| {
+            if let Some(said) = message(&whole[4..]) {
+                say(said);
+            }
+        })
+    }
+
+    fn lost(&mut self, side: Side) {
+        self.0.lost(side);
+    }
 }

@@ -1,6 +1,9 @@
 //! LDAP (RFC 4511): who binds how, what is searched, and what the server answers. CLDAP over UDP carries the same.
 
-use super::ber::{Value, Values, tag};
+use super::be32;
+use super::ber::{self, Value, Values, tag};
+use super::framed::{Gaps, Length};
+use super::talk::{Conversation, Heard, Side};
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +86,7 @@ impl<'a> Search<'a> {
 /// their heads.
 fn next_condition<'a>(rest: &mut &'a [u8]) -> Option<Condition<'a>> {
     loop {
-        let (tag, _, begin) = super::ber::head(rest)?;
+        let (tag, _, begin) = ber::head(rest)?;
         if matches!(tag, 0xa0..=0xa2) {
             *rest = rest.get(begin..)?;
             continue;
@@ -114,8 +117,8 @@ fn condition(value: Value<'_>) -> Option<Condition<'_>> {
 
 /// Whether `bytes` begin like an LDAP message: a sequence with a number and an operation.
 pub fn looks_message(bytes: &[u8]) -> bool {
-    let Some((tag::SEQUENCE, length, begin)) = super::ber::head(bytes) else { return false };
-    let id = super::ber::head(&bytes[begin..]);
+    let Some((tag::SEQUENCE, length, begin)) = ber::head(bytes) else { return false };
+    let id = ber::head(&bytes[begin..]);
     let Some((tag::INTEGER, size @ 1..=4, 2)) = id else { return false };
     let operation = bytes.get(begin + 2 + size);
     length >= 5 && matches!(operation, Some(0x42 | 0x4a | 0x50 | 0x60..=0x78))
@@ -167,9 +170,61 @@ fn search(mut fields: Values<'_>) -> Option<Said<'_>> {
     Some(Said::Search(Search { base, scope, filter, attributes }))
 }
 
-/// The message inside a signed but not encrypted wrapper (RFC 4752, MS-SPNG): four bytes of length, a token of 16
-/// bytes, then the message. `None` when it is encrypted.
-pub fn unwrapped(bytes: &[u8]) -> Option<&[u8]> {
+/// The message inside a wrapper that signs but does not encrypt (RFC 4752, 4121; MS-NLMP): four bytes of length, a
+/// token of 16 bytes, then the message. `None` when it is encrypted.
+fn unwrapped(bytes: &[u8]) -> Option<&[u8]> {
     let inner = bytes.get(20..)?;
     looks_message(inner).then_some(inner)
+}
+
+/// An LDAP connection.
+#[derive(Debug, Default)]
+pub struct Session {
+    gaps: Gaps,
+    /// A mechanism was used to log in: what follows may be wrapped by it.
+    wrapped: bool,
+}
+
+/// As much of a message as is read: of what the server sends only the result.
+const READ: [usize; 2] = [8 * 1024, 64];
+/// Longest wrapper and longest message.
+const LONGEST: usize = 16 << 20;
+
+fn length(bytes: &[u8], wrapped: bool) -> Length {
+    let plain = ber::head(bytes).filter(|_| looks_message(bytes)).map(|(_, length, begin)| length + begin);
+    let sealed = || {
+        let token = matches!(bytes.get(4)?, 0x05 | 0x60 | 0x01);
+        be32(bytes, 0).filter(|_| wrapped && token).map(|n| n as usize + 4)
+    };
+    Length::of(plain.or_else(sealed).filter(|n| *n < LONGEST), bytes, 12)
+}
+
+impl Conversation for Session {
+    type Said<'a> = Said<'a>;
+
+    fn begins(side: Side, bytes: &[u8], _: u16) -> bool {
+        side == Side::Client && matches!(length(bytes, false), Length::Is(_))
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said<'_>)) -> Heard {
+        let Session { gaps, wrapped } = self;
+        let known = *wrapped;
+        gaps.read(
+            side,
+            bytes,
+            READ[side as usize],
+            |b| length(b, known),
+            |whole| {
+                let plain = if looks_message(whole) { Some(whole) } else { unwrapped(whole) };
+                if let Some(said) = plain.and_then(message) {
+                    *wrapped |= matches!(said, Said::Bind { how: Proof::Mechanism(_), .. });
+                    say(said);
+                }
+            },
+        )
+    }
+
+    fn lost(&mut self, side: Side) {
+        self.gaps.lost(side);
+    }
 }

@@ -1,6 +1,8 @@
 //! MQTT 3.1, 3.1.1 and 5: log-ins, their answers, and what is published where. Payloads are passed over unseen.
 
+use super::framed::{Gaps, Length};
 use super::read::Reader;
+use super::talk::{Conversation, Heard, Side};
 
 /// What a packet says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub enum Said<'a> {
 
 /// Kind and flags, length of the rest, and how many bytes those took. `None`: more bytes are needed, or, when there are
 /// five, it is no MQTT.
-pub fn head(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+fn head(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let kind = *bytes.first()?;
     let mut length = 0;
     for at in 0..4 {
@@ -47,14 +49,14 @@ pub fn head(bytes: &[u8]) -> Option<(u8, usize, usize)> {
 }
 
 /// Whether a CONNECT begins here.
-pub fn looks_connect(bytes: &[u8]) -> bool {
+fn looks_connect(bytes: &[u8]) -> bool {
     let Some((0x10, length, begin)) = head(bytes) else { return false };
     let name = bytes.get(begin..).unwrap_or_default();
     length >= 10 && (name.starts_with(b"\0\x04MQTT") || name.starts_with(b"\0\x06MQIsdp"))
 }
 
 /// Reads a packet from the beginning of its variable part, of which the first bytes are there. `None`: of no interest.
-pub fn packet(kind: u8, version: u8, body: &[u8]) -> Option<Said<'_>> {
+fn packet(kind: u8, version: u8, body: &[u8]) -> Option<Said<'_>> {
     let mut r = Reader(body);
     match kind >> 4 {
         1 => connect(r).map(|(said, _)| said),
@@ -75,7 +77,7 @@ pub fn packet(kind: u8, version: u8, body: &[u8]) -> Option<Said<'_>> {
 }
 
 /// A CONNECT and the version it speaks.
-pub fn connect(mut r: Reader<'_>) -> Option<(Said<'_>, u8)> {
+fn connect(mut r: Reader<'_>) -> Option<(Said<'_>, u8)> {
     r.counted16()?;
     let (version, flags) = (r.u8()?, r.u8()?);
     r.u16()?;
@@ -99,4 +101,47 @@ fn properties(r: &mut Reader<'_>) -> Option<()> {
         }
     }
     None
+}
+
+/// A connection to a broker.
+#[derive(Debug, Default)]
+pub struct Session {
+    gaps: Gaps,
+    version: u8,
+}
+
+/// As much of a packet as is read: topics and names of clients are short.
+const READ: usize = 512;
+
+fn length(bytes: &[u8]) -> Length {
+    let whole = head(bytes).filter(|(kind, ..)| kind >> 4 != 0).map(|(_, length, begin)| length + begin);
+    Length::of(whole, bytes, 5)
+}
+
+impl Conversation for Session {
+    type Said<'a> = Said<'a>;
+
+    fn begins(side: Side, bytes: &[u8], _: u16) -> bool {
+        side == Side::Client && looks_connect(bytes)
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said<'_>)) -> Heard {
+        let Session { gaps, version } = self;
+        gaps.read(side, bytes, READ, length, |whole| {
+            let Some((kind, _, begin)) = head(whole) else { return };
+            let body = &whole[begin..];
+            if kind == 0x10 {
+                *version = connect(Reader(body)).map_or(0, |(_, version)| version);
+            }
+            // What the broker passes on was published before, maybe long ago.
+            if let Some(said) = packet(kind, *version, body).filter(|_| side == Side::Client || kind == 0x20)
+            {
+                say(said);
+            }
+        })
+    }
+
+    fn lost(&mut self, side: Side) {
+        self.gaps.lost(side);
+    }
 }

@@ -1,5 +1,8 @@
 //! Remote desktop (MS-RDPBCGR 2.2.1.1): the first message of each side, which is readable whatever follows.
 
+use super::be16;
+use super::talk::{Conversation, Heard, Side};
+
 /// What the first message of a side says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
@@ -56,7 +59,7 @@ pub fn answer(bytes: &[u8]) -> Option<Said<'_>> {
 
 /// What follows the fixed part of an X.224 connect message of this code, over TPKT (RFC 1006).
 fn x224(bytes: &[u8], code: u8) -> Option<&[u8]> {
-    let length = usize::from(super::be16(bytes, 2)?);
+    let length = usize::from(be16(bytes, 2)?);
     let message = bytes.get(..length)?;
     let fits = message.get(..2)? == [3, 0] && length >= 11 && usize::from(message[4]) + 5 == length;
     (fits && message[5] & 0xf0 == code).then(|| &message[11..])
@@ -67,4 +70,23 @@ fn negotiation(bytes: &[u8]) -> Option<(u8, u32)> {
     let bytes: &[u8; 8] = bytes.get(..8)?.try_into().ok()?;
     let value = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
     (bytes[2..4] == [8, 0]).then_some((bytes[0], value))
+}
+
+/// The first two messages of a connection.
+#[derive(Debug, Default)]
+pub struct Session;
+
+impl Conversation for Session {
+    type Said<'a> = Said<'a>;
+
+    fn begins(side: Side, bytes: &[u8], _: u16) -> bool {
+        side == Side::Client && looks_request(bytes)
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said<'_>)) -> Heard {
+        let said = if side == Side::Client { request(bytes) } else { answer(bytes) };
+        let Some(said) = said else { return Heard::Enough };
+        say(said);
+        if side == Side::Client { Heard::Took(bytes.len()) } else { Heard::Enough }
+    }
 }

@@ -1,5 +1,8 @@
 //! RTSP (RFC 2326, 7826): who asks a camera for pictures, with or without proving who they are.
 
+use super::framed::{Gaps, Length};
+use super::talk::{Conversation, Heard, Side};
+
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
@@ -44,17 +47,18 @@ const METHODS: [(&[u8], Method); 8] = [
 ];
 
 /// Longest head of a message; what is longer is none.
-pub const MAX_HEAD: usize = 8 * 1024;
+const MAX_HEAD: usize = 8 * 1024;
 
 /// Whether a request begins here.
-pub fn looks_request(bytes: &[u8]) -> bool {
+fn looks_request(bytes: &[u8]) -> bool {
     let line = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
-    METHODS.iter().any(|(name, _)| line.starts_with(name)) && line.ends_with(b" RTSP/1.0") | line.ends_with(b" RTSP/2.0")
+    METHODS.iter().any(|(name, _)| line.starts_with(name))
+        && line.ends_with(b" RTSP/1.0") | line.ends_with(b" RTSP/2.0")
 }
 
 /// Reads one message: what it says, if that is of interest, and its length with its body. `None`: its head is not
 /// whole yet.
-pub fn message(bytes: &[u8]) -> Option<(Option<Said<'_>>, usize)> {
+fn message(bytes: &[u8]) -> Option<(Option<Said<'_>>, usize)> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let mut lines = bytes[..end].split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.next().unwrap_or_default();
@@ -82,4 +86,48 @@ fn start(line: &[u8], authorised: bool) -> Option<Said<'_>> {
 
 fn number(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A connection to a camera.
+#[derive(Debug, Default)]
+pub struct Session {
+    gaps: Gaps,
+    /// Pictures were asked for: what follows the answer is not looked at.
+    plays: bool,
+}
+
+/// Length of a message, or of a packet of pictures between messages (RFC 2326, 10.12).
+fn length(bytes: &[u8]) -> Length {
+    match bytes {
+        [b'$', _, high, low, ..] => Length::Is(usize::from(u16::from_be_bytes([*high, *low])) + 4),
+        [b'$', ..] => Length::More,
+        // The body is passed over; pictures do not begin like this.
+        [b'A'..=b'Z', ..] => Length::of(message(bytes).map(|(_, length)| length), bytes, MAX_HEAD),
+        _ => Length::No,
+    }
+}
+
+impl Conversation for Session {
+    type Said<'a> = Said<'a>;
+
+    fn begins(side: Side, bytes: &[u8], _: u16) -> bool {
+        side == Side::Client && looks_request(bytes)
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said<'_>)) -> Heard {
+        let (plays, mut over) = (&mut self.plays, false);
+        let heard = self.gaps.read(side, bytes, MAX_HEAD, length, |whole| {
+            let Some((Some(said), _)) = Some(whole).filter(|w| w[0] != b'$').and_then(message) else {
+                return;
+            };
+            *plays |= matches!(said, Said::Request { method: Method::Play, .. });
+            over |= *plays && matches!(said, Said::Answer { code: 200..=299 });
+            say(said);
+        });
+        if over { Heard::Enough } else { heard }
+    }
+
+    fn lost(&mut self, side: Side) {
+        self.gaps.lost(side);
+    }
 }

@@ -1,6 +1,8 @@
 //! Siemens S7 over TPKT and COTP (RFC 1006, port 102): the function of each job.
 
-use super::industrial::{Act, Protocol, Said};
+use super::framed::{Gaps, Length};
+use super::industrial::{Act, Protocol, Said, hear};
+use super::talk::{Conversation, Heard, Side};
 
 /// Whether a TPKT with COTP begins here, as S7 opens it: a connect request with the parameters that RDP does not send,
 /// or data that holds an S7 message.
@@ -13,9 +15,13 @@ pub fn looks_message(bytes: &[u8]) -> bool {
 }
 
 /// Length of the TPKT that begins here.
-pub fn message_length(bytes: &[u8]) -> Option<usize> {
+fn message_length(bytes: &[u8]) -> Option<usize> {
     let &[3, 0, high, low] = bytes.get(..4)? else { return None };
     Some(usize::from(u16::from_be_bytes([high, low]))).filter(|length| *length >= 7)
+}
+
+fn length(bytes: &[u8]) -> Length {
+    Length::of(message_length(bytes), bytes, 4)
 }
 
 /// Kind of the COTP message, and what follows it.
@@ -26,7 +32,7 @@ fn body(bytes: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// Reads a message. `None`: nothing that is asked or commanded.
-pub fn message(bytes: &[u8]) -> Option<Said> {
+fn request(bytes: &[u8], side: Side) -> Option<Said> {
     let (0xf0, [_, s7 @ ..]) = body(bytes)? else { return None };
     let (act, function) = match s7 {
         [0x32, 1, ..] => (job(*s7.get(10)?)?, u16::from(s7[10])),
@@ -36,7 +42,7 @@ pub fn message(bytes: &[u8]) -> Option<Said> {
         }
         _ => return None,
     };
-    Some(Said { protocol: Protocol::S7, act, function, unit: 0 })
+    Some(Said { side, protocol: Protocol::S7, act, function, unit: 0 })
 }
 
 /// What a job does, by its function.
@@ -57,4 +63,24 @@ fn plus(function: u16) -> Option<Act> {
         0x0542 | 0x04f2 => Act::Write,
         _ => return None,
     })
+}
+
+/// A connection.
+#[derive(Debug, Default)]
+pub struct Session(Gaps);
+
+impl Conversation for Session {
+    type Said<'a> = Said;
+
+    fn begins(_: Side, bytes: &[u8], _: u16) -> bool {
+        looks_message(bytes)
+    }
+
+    fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said)) -> Heard {
+        hear(&mut self.0, (side, bytes), length, request, say)
+    }
+
+    fn lost(&mut self, side: Side) {
+        self.0.lost(side);
+    }
 }
