@@ -3,7 +3,7 @@
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::{Flow, Side};
 use crate::wire::{
-    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rtsp, tls,
+    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc, rtsp, tls,
 };
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -92,6 +92,8 @@ pub enum Observation<'a> {
     Coap(&'a Flow, Side, &'a coap::Said<'a>),
     /// An RTSP message.
     Rtsp(&'a Flow, &'a rtsp::Said<'a>),
+    /// A DCE/RPC message, over TCP or in an SMB pipe.
+    Rpc(&'a Flow, &'a rpc::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -126,6 +128,7 @@ pub mod interest {
     pub const INDUSTRIAL: u64 = 1 << 35;
     pub const MQTT: u64 = 1 << 36;
     pub const IOT: u64 = 1 << 37;
+    pub const RPC: u64 = 1 << 20;
 }
 
 impl Observation<'_> {
@@ -156,6 +159,7 @@ impl Observation<'_> {
             Observation::Industrial(..) => interest::INDUSTRIAL,
             Observation::Mqtt(..) => interest::MQTT,
             Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
+            Observation::Rpc(..) => interest::RPC,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }

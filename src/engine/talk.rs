@@ -8,7 +8,7 @@ use crate::table::stream::{Listener, MAX_WAITING, Ordered};
 use crate::wire::login::Service;
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
-use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rtsp, s7};
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -63,6 +63,7 @@ talks! {
     S7: s7::Session => App::S7, Industrial;
     Mqtt: mqtt::Session => App::Login(Service::Mqtt), Mqtt;
     Rtsp: rtsp::Session => App::Rtsp, Rtsp;
+    Rpc: rpc::Session => App::Rpc, Rpc;
 }
 
 /// A conversation and the bytes of both its sides.

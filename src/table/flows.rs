@@ -82,6 +82,8 @@ pub enum App {
     Coap,
     #[allow(missing_docs)]
     Rtsp,
+    #[allow(missing_docs)]
+    Rpc,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),
 }
