@@ -56,3 +56,27 @@ fn extended(nibble: u8, rest: &[u8]) -> Option<(usize, &[u8])> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_request_with_its_path_and_an_answer_are_read() {
+        let get = b"\x42\x01\x12\x34\xaa\xbb\x39localhost\x8b.well-known\x04core";
+        assert_eq!(message(get), Some(Said::Request { method: 1, path: b".well-known" }));
+        assert_eq!(message(&[0x60, 0x45, 0, 1, 0xff, b'x']), Some(Said::Answer { code: 0x45 }));
+        assert_eq!(message(&[0x40, 0, 0, 1]), None, "a ping");
+        assert_eq!(message(&[0x41, 1, 0, 1, 0, 0xf0]), None, "a reserved delta");
+        assert_eq!(message(b"\x80\x01\0\x01"), None, "version 2");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            message(&bytes);
+            message(&[&[0x40, 1, 0, 1][..], &bytes].concat());
+        }
+    }
+}

@@ -233,3 +233,136 @@ impl Conversation for Session {
         self.0.lost(side);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ldap::tests::tlv;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn number(n: i64) -> Vec<u8> {
+        tlv(tag::INTEGER, &[&n.to_be_bytes()[6..]])
+    }
+
+    fn field(n: u8, body: &[u8]) -> Vec<u8> {
+        tlv(tag::context(n), &[body])
+    }
+
+    fn name(parts: &[&str]) -> Vec<u8> {
+        let parts: Vec<Vec<u8>> = parts.iter().map(|p| tlv(0x1b, &[p.as_bytes()])).collect();
+        tlv(tag::SEQUENCE, &[&field(0, &number(1)), &field(1, &tlv(tag::SEQUENCE, &[&parts.concat()]))])
+    }
+
+    fn ask(proof: Option<i64>, etypes: &[i64]) -> Vec<u8> {
+        let proof = proof.map(|kind| {
+            let one = tlv(tag::SEQUENCE, &[&field(1, &number(kind)), &field(2, &tlv(tag::OCTETS, &[b"x"]))]);
+            field(3, &tlv(tag::SEQUENCE, &[&one]))
+        });
+        let etypes: Vec<Vec<u8>> = etypes.iter().map(|e| number(*e)).collect();
+        let body = [
+            field(0, &tlv(3, &[&[0, 0, 0, 0, 0]])),
+            field(1, &name(&["anna"])),
+            field(2, &tlv(0x1b, &[b"HOME.EXAMPLE"])),
+            field(3, &name(&["krbtgt", "HOME.EXAMPLE"])),
+            field(5, &tlv(0x18, &[b"20370913024805Z"])),
+            field(7, &number(7)),
+            field(8, &tlv(tag::SEQUENCE, &[&etypes.concat()])),
+        ];
+        let body = field(4, &tlv(tag::SEQUENCE, &[&body.concat()]));
+        let fields = [field(1, &number(5)), field(2, &number(10)), proof.unwrap_or_default(), body];
+        tlv(0x6a, &[&tlv(tag::SEQUENCE, &[&fields.concat()])])
+    }
+
+    fn grant(ticket: i64) -> Vec<u8> {
+        let sealed = |etype| {
+            let cipher = field(2, &tlv(tag::OCTETS, &[b"xxxx"]));
+            tlv(tag::SEQUENCE, &[&field(0, &number(etype)), &cipher])
+        };
+        let inner = [
+            field(0, &number(5)),
+            field(1, &tlv(0x1b, &[b"HOME.EXAMPLE"])),
+            field(2, &name(&["MSSQLSvc", "db:1433"])),
+            field(3, &sealed(ticket)),
+        ];
+        let ticket = tlv(0x61, &[&tlv(tag::SEQUENCE, &[&inner.concat()])]);
+        let fields = [
+            field(0, &number(5)),
+            field(1, &number(13)),
+            field(3, &tlv(0x1b, &[b"HOME.EXAMPLE"])),
+            field(4, &name(&["anna"])),
+            field(5, &ticket),
+            field(6, &sealed(18)),
+        ];
+        tlv(0x6d, &[&tlv(tag::SEQUENCE, &[&fields.concat()])])
+    }
+
+    fn refuse(code: i64) -> Vec<u8> {
+        let fields = [
+            field(0, &number(5)),
+            field(1, &number(30)),
+            field(4, &tlv(0x18, &[b"20260101000000Z"])),
+            field(5, &number(1)),
+            field(6, &number(code)),
+            field(9, &tlv(0x1b, &[b"HOME.EXAMPLE"])),
+            field(10, &name(&["krbtgt", "HOME.EXAMPLE"])),
+        ];
+        tlv(0x7e, &[&tlv(tag::SEQUENCE, &[&fields.concat()])])
+    }
+
+    #[test]
+    fn a_log_in_with_and_without_proof_is_read() {
+        let asked = |bytes: &[u8]| match message(bytes) {
+            Some(Said::Asked { client, proves, offers, .. }) => (client.text(), proves, offers),
+            other => panic!("{other:?}"),
+        };
+        let both = Offers { weak: true, strong: true };
+        assert_eq!(asked(&ask(None, &[18, 17, 23])), ("anna".to_owned(), false, both));
+        assert_eq!(asked(&ask(Some(2), &[23])).1, true);
+        assert_eq!(asked(&ask(Some(128), &[23])).1, false, "a request for authorisation data proves nothing");
+        assert_eq!(asked(&ask(Some(2), &[23])).2, Offers { weak: true, strong: false });
+    }
+
+    #[test]
+    fn the_encryption_of_a_ticket_and_the_code_of_a_refusal_are_read() {
+        let bytes = grant(23);
+        let Some(Said::Granted { exchange, service, ticket, answer, .. }) = message(&bytes) else {
+            panic!("granted")
+        };
+        assert_eq!((exchange, service.text().as_str()), (Exchange::Service, "MSSQLSvc/db:1433"));
+        assert_eq!((ticket, answer, is_weak(ticket)), (RC4, 18, true));
+        let bytes = refuse(24);
+        assert!(matches!(message(&bytes), Some(Said::Refused { code: error::PREAUTH_FAILED, .. })));
+    }
+
+    #[test]
+    fn messages_over_tcp_are_read_across_segments() {
+        let message = refuse(6);
+        let mut stream = (message.len() as u32).to_be_bytes().to_vec();
+        stream.extend(&message);
+        let (mut session, mut seen) = (Session::default(), 0);
+        assert!(Session::begins(Side::Server, &stream, 88));
+        assert_eq!(session.hear(Side::Server, &stream[..40], &mut |_| seen += 1), Heard::Took(0));
+        assert_eq!(session.hear(Side::Server, &stream, &mut |_| seen += 1), Heard::Took(stream.len()));
+        assert_eq!((seen, session.hear(Side::Server, b"HTTP/1.1 200", &mut |_| ())), (1, Heard::Enough));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            message(&bytes);
+            let mut session = Session::default();
+            session.lost(Side::Client);
+            session.hear(Side::Client, &bytes, &mut |_| ());
+            session.hear(Side::Server, &bytes, &mut |_| ());
+        }
+
+        #[test]
+        fn cut_and_changed_messages_are_survived(at in any::<usize>(), with in any::<u8>(), cut in 0usize..400) {
+            for mut bytes in [ask(Some(2), &[18, 23]), grant(23), refuse(24)] {
+                let at = at % bytes.len();
+                bytes[at] = with;
+                message(&bytes[..cut.min(bytes.len())]);
+            }
+        }
+    }
+}

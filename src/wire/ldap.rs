@@ -228,3 +228,115 @@ impl Conversation for Session {
         self.gaps.lost(side);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let mut out = vec![tag, 0x82];
+        out.extend((body.len() as u16).to_be_bytes());
+        out.extend(body);
+        out
+    }
+
+    /// A search for `filter` below a domain's root.
+    pub(crate) fn search_for(filter: &[u8], attributes: &[&str]) -> Vec<u8> {
+        let names: Vec<Vec<u8>> = attributes.iter().map(|a| tlv(tag::OCTETS, &[a.as_bytes()])).collect();
+        let list = tlv(tag::SEQUENCE, &[&names.concat()]);
+        let fixed = [0x0a, 1, 2, 0x0a, 1, 0, 2, 1, 0, 2, 1, 0, 1, 1, 0];
+        let search = tlv(0x63, &[&tlv(tag::OCTETS, &[b"DC=x"]), &fixed, filter, &list]);
+        tlv(tag::SEQUENCE, &[&[2, 1, 7], &search])
+    }
+
+    pub(crate) fn equal(attribute: &str, value: &str) -> Vec<u8> {
+        tlv(0xa3, &[&tlv(tag::OCTETS, &[attribute.as_bytes()]), &tlv(tag::OCTETS, &[value.as_bytes()])])
+    }
+
+    fn all(session: &mut Session, side: Side, bytes: &[u8]) -> (Heard, Vec<String>) {
+        let mut said = Vec::new();
+        let heard = session.hear(side, bytes, &mut |s| said.push(format!("{s:?}")));
+        (heard, said)
+    }
+
+    #[test]
+    fn every_condition_of_a_nested_filter_is_seen() {
+        let bits = tlv(
+            0xa9,
+            &[
+                &tlv(0x81, &[b"1.2.840.113556.1.4.803"]),
+                &tlv(0x82, &[b"userAccountControl"]),
+                &tlv(0x83, &[b"4194304"]),
+            ],
+        );
+        let not = tlv(0xa2, &[&tlv(0x87, &[b"servicePrincipalName"])]);
+        let filter = tlv(0xa0, &[&equal("objectClass", "user"), &tlv(0xa1, &[&bits, &not])]);
+        let bytes = search_for(&filter, &["cn", "memberOf"]);
+        let Some(Said::Search(search)) = message(&bytes) else { panic!("a search") };
+        let seen: Vec<_> = search.conditions().map(|c| (c.attribute, c.value)).collect();
+        let expected: [(&[u8], &[u8]); 3] =
+            [(b"objectClass", b"user"), (b"userAccountControl", b"4194304"), (b"servicePrincipalName", b"")];
+        assert_eq!(seen, expected);
+        assert_eq!((search.base, search.scope, search.attributes().count()), (&b"DC=x"[..], 2, 2));
+    }
+
+    #[test]
+    fn binds_say_how_and_never_what() {
+        let bind = |proof: &[u8]| {
+            let bind = tlv(0x60, &[&[2, 1, 3], &tlv(tag::OCTETS, &[b"cn=anna"]), proof]);
+            tlv(tag::SEQUENCE, &[&[2, 1, 1], &bind])
+        };
+        let (simple, none) = (bind(&tlv(0x80, &[b"secret"])), bind(&[0x80, 0]));
+        assert_eq!(message(&simple), Some(Said::Bind { name: b"cn=anna", how: Proof::Password }));
+        assert_eq!(message(&none), Some(Said::Bind { name: b"cn=anna", how: Proof::Anonymous }));
+        assert!(!format!("{:?}", message(&simple)).contains("secret"));
+        let sasl = bind(&tlv(0xa3, &[&tlv(tag::OCTETS, &[b"GSS-SPNEGO"])]));
+        let how = Proof::Mechanism(b"GSS-SPNEGO");
+        assert_eq!(message(&sasl), Some(Said::Bind { name: b"cn=anna", how }));
+    }
+
+    #[test]
+    fn signed_messages_are_read_and_sealed_ones_passed() {
+        let sasl = tlv(0xa3, &[&tlv(tag::OCTETS, &[b"GSS-SPNEGO"])]);
+        let bind = tlv(tag::SEQUENCE, &[&[2, 1, 1], &tlv(0x60, &[&[2, 1, 3], &[4, 0], &sasl])]);
+        let mut session = Session::default();
+        assert!(Session::begins(Side::Client, &bind, 389));
+        assert_eq!(all(&mut session, Side::Client, &bind).1.len(), 1);
+        let wrap = |token: u8, body: &[u8]| {
+            let mut out = (body.len() as u32 + 16).to_be_bytes().to_vec();
+            out.extend([token; 16]);
+            out.extend(body);
+            out
+        };
+        let search = search_for(&equal("adminCount", "1"), &[]);
+        let both = [wrap(1, &search), wrap(5, &[0xee; 300])].concat();
+        let (heard, said) = all(&mut session, Side::Client, &both);
+        assert_eq!((heard, said.len()), (Heard::Took(both.len()), 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+            let mut session = Session { wrapped: true, ..Session::default() };
+            for bytes in [&bytes[..], &[&[0x30, 0x50, 2, 1, 1, 0x63, 0x40][..], &bytes].concat()] {
+                if let Some(Said::Search(search)) = message(bytes) {
+                    prop_assert!(search.conditions().count() <= MOST && search.attributes().count() <= MOST);
+                }
+                session.hear(Side::Client, &bytes[cut.min(bytes.len())..], &mut |_| ());
+            }
+        }
+
+        #[test]
+        fn cut_and_changed_searches_are_survived(at in 0usize..90, with in any::<u8>(), cut in 0usize..120) {
+            let mut bytes = search_for(&tlv(0xa0, &[&equal("a", "b"), &tlv(0x87, &[b"c"])]), &["d", "e"]);
+            let at = at % bytes.len();
+            bytes[at] = with;
+            let bytes = &bytes[..cut.min(bytes.len())];
+            if let Some(Said::Search(search)) = message(bytes) {
+                prop_assert!(search.conditions().count() <= MOST);
+            }
+        }
+    }
+}

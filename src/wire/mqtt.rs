@@ -145,3 +145,57 @@ impl Conversation for Session {
         self.gaps.lost(side);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hear(session: &mut Session, side: Side, bytes: &[u8]) -> (Heard, Vec<String>) {
+        let mut said = Vec::new();
+        let heard = session.hear(side, bytes, &mut |s| said.push(format!("{s:?}")));
+        (heard, said)
+    }
+
+    #[test]
+    fn log_ins_with_and_without_credentials_are_told_apart_in_all_versions() {
+        let old = b"\x10\x12\0\x06MQIsdp\x03\x02\0\x3c\0\x04anna";
+        let plain = b"\x10\x10\0\x04MQTT\x04\xc2\0\x3c\0\x04anna";
+        let five = b"\x10\x16\0\x04MQTT\x05\x02\0\x3c\x05\x11\0\0\0\x0a\0\x04anna";
+        for (bytes, password) in [(&old[..], false), (&plain[..], true), (&five[..], false)] {
+            assert!(Session::begins(Side::Client, bytes, 40_000));
+            let mut said = None;
+            Session::default().hear(Side::Client, bytes, &mut |s| {
+                said = match s {
+                    Said::Connect { user, password, client_id } => {
+                        Some((user, password, client_id == b"anna"))
+                    }
+                    _ => None,
+                };
+            });
+            assert_eq!(said, Some((password, password, true)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn publications_are_counted_without_their_payload_and_those_of_the_broker_not_at_all() {
+        let mut session = Session::default();
+        // 10,000 bytes of payload, of which the first few are in this segment.
+        let publish = b"\x30\x93\x4e\0\x01ahello";
+        let more = [&publish[..], &[0; 600]].concat();
+        let (heard, said) = hear(&mut session, Side::Client, &more);
+        assert_eq!((heard, said.len()), (Heard::Took(10_006), 1));
+        assert_eq!(hear(&mut session, Side::Client, publish).0, Heard::Took(0), "its head is not whole");
+        assert_eq!(hear(&mut session, Side::Server, b"\x20\x02\0\x05\x30\x04\0\x01ab").1.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut session = Session { version: 5, ..Session::default() };
+            session.hear(Side::Client, &bytes, &mut |_| ());
+            session.lost(Side::Server);
+            session.hear(Side::Server, &[b"\x10\x60\0\x04MQTT\x05", &bytes[..]].concat(), &mut |_| ());
+        }
+    }
+}

@@ -90,3 +90,40 @@ impl Conversation for Session {
         if side == Side::Client { Heard::Took(bytes.len()) } else { Heard::Enough }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn connect(code: u8, options: &[u8]) -> Vec<u8> {
+        let length = options.len() as u8 + 11;
+        [&[3, 0, 0, length, length - 5, code, 0, 0, 0, 0, 0][..], options].concat()
+    }
+
+    #[test]
+    fn the_user_and_the_protection_are_read() {
+        let bytes = connect(0xe0, b"Cookie: mstshash=anna\r\n\x01\0\x08\0\x03\0\0\0");
+        assert_eq!(request(&bytes), Some(Said::Asks { user: b"anna", protocols: 3 }));
+        let bytes = connect(0xe0, b"\x01\0\x08\0\x01\0\0\0");
+        assert_eq!(request(&bytes), Some(Said::Asks { user: b"", protocols: 1 }));
+        assert!(Session::begins(Side::Client, &bytes, 40_000));
+        assert_eq!(answer(&connect(0xd0, b"\x02\x1f\x08\0\x02\0\0\0")), Some(Said::Takes { protocol: 2 }));
+        assert_eq!(answer(&connect(0xd0, b"\x03\0\x08\0\x05\0\0\0")), Some(Said::Refuses { code: 5 }));
+    }
+
+    #[test]
+    fn a_connect_request_to_a_controller_is_not_remote_desktop() {
+        assert!(!looks_request(&connect(0xe0, &[0xc0, 1, 10, 0xc1, 2, 1, 0, 0xc2, 2, 1, 2])));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            for bytes in [bytes.clone(), connect(0xe0, &bytes), connect(0xd0, &bytes)] {
+                request(&bytes);
+                answer(&bytes);
+            }
+        }
+    }
+}

@@ -101,7 +101,7 @@ fn length(bytes: &[u8]) -> Length {
     match bytes {
         [b'$', _, high, low, ..] => Length::Is(usize::from(u16::from_be_bytes([*high, *low])) + 4),
         [b'$', ..] => Length::More,
-        // The body is passed over; pictures do not begin like this.
+        // Known once the head is whole; the body is passed over.
         [b'A'..=b'Z', ..] => Length::of(message(bytes).map(|(_, length)| length), bytes, MAX_HEAD),
         _ => Length::No,
     }
@@ -116,7 +116,7 @@ impl Conversation for Session {
 
     fn hear(&mut self, side: Side, bytes: &[u8], say: &mut dyn FnMut(Said<'_>)) -> Heard {
         let (plays, mut over) = (&mut self.plays, false);
-        let heard = self.gaps.read(side, bytes, MAX_HEAD, length, |whole| {
+        let heard = self.gaps.read(side, bytes, 4, length, |whole| {
             let Some((Some(said), _)) = Some(whole).filter(|w| w[0] != b'$').and_then(message) else {
                 return;
             };
@@ -129,5 +129,51 @@ impl Conversation for Session {
 
     fn lost(&mut self, side: Side) {
         self.gaps.lost(side);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ASK: &[u8] = b"DESCRIBE rtsp://cam/1 RTSP/1.0\r\nCSeq: 2\r\n\r\n";
+
+    fn hear(session: &mut Session, side: Side, bytes: &[u8]) -> (Heard, Vec<String>) {
+        let mut said = Vec::new();
+        let heard = session.hear(side, bytes, &mut |s| said.push(format!("{s:?}")));
+        (heard, said)
+    }
+
+    #[test]
+    fn requests_with_and_without_credentials_and_answers_with_bodies_are_read() {
+        let mut session = Session::default();
+        assert!(Session::begins(Side::Client, ASK, 40_000));
+        assert!(!Session::begins(Side::Client, b"OPTIONS * HTTP/1.1\r\n\r\n", 554));
+        assert!(hear(&mut session, Side::Client, ASK).1[0].contains("authorised: false"));
+        let with = b"DESCRIBE rtsp://cam/1 RTSP/1.0\r\nAuthorization: Basic eDp5\r\n\r\n";
+        assert!(hear(&mut session, Side::Client, with).1[0].contains("authorised: true"));
+        let answer = b"RTSP/1.0 200 OK\r\nContent-length: 900\r\n\r\nv=0";
+        assert_eq!(hear(&mut session, Side::Server, answer).0, Heard::Took(answer.len() + 897));
+        assert_eq!(hear(&mut session, Side::Client, &ASK[..20]).0, Heard::Took(0));
+    }
+
+    #[test]
+    fn pictures_between_messages_are_passed_and_after_the_answer_to_play_nothing_is_read() {
+        let mut session = Session::default();
+        hear(&mut session, Side::Client, b"PLAY rtsp://cam/1 RTSP/1.0\r\n\r\n");
+        let mixed = b"$\0\0\x04abcdRTSP/1.0 200 OK\r\n\r\n$\0\x05";
+        let (heard, said) = hear(&mut session, Side::Server, mixed);
+        assert_eq!((heard, said.len()), (Heard::Enough, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let mut session = Session::default();
+            session.hear(Side::Client, &[&ASK[..40], &bytes].concat(), &mut |_| ());
+            session.hear(Side::Server, &[b"RTSP/1.0 2", &bytes[..], b"\r\n\r\n"].concat(), &mut |_| ());
+            session.hear(Side::Server, &bytes, &mut |_| ());
+        }
     }
 }
