@@ -2,8 +2,10 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::alert::{Alert, Finding};
-use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, rpc, smb, tls};
+use crate::table::flows::{Flow, Side};
+use crate::wire::{
+    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc, rtsp, smb, tls,
+};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +79,22 @@ pub enum Observation<'a> {
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
-    /// A Modbus message.
-    Modbus(&'a Flow, &'a modbus::Said),
     /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
     Smb(&'a Flow, &'a smb::Said<'a>),
+    /// A Kerberos message, over UDP or TCP.
+    Kerberos(&'a Flow, &'a kerberos::Said<'a>),
+    /// An LDAP message, or one of CLDAP over UDP.
+    Ldap(&'a Flow, &'a ldap::Said<'a>),
+    /// The first message of a side of remote desktop.
+    Rdp(&'a Flow, &'a rdp::Said<'a>),
+    /// A request of Modbus, DNP3, IEC-104, S7 or BACnet.
+    Industrial(&'a Flow, &'a industrial::Said),
+    /// A client of an MQTT broker logs in, publishes or subscribes; or the broker's answer to a log-in.
+    Mqtt(&'a Flow, &'a mqtt::Said<'a>),
+    /// A CoAP message and who sent it.
+    Coap(&'a Flow, Side, &'a coap::Said<'a>),
+    /// An RTSP message.
+    Rtsp(&'a Flow, &'a rtsp::Said<'a>),
     /// A DCE/RPC message, over TCP or in an SMB pipe.
     Rpc(&'a Flow, &'a rpc::Said),
     /// A station never seen before by this monitor.
@@ -127,8 +141,13 @@ pub mod interest {
     pub const ALERT: u64 = 1 << 40;
     pub const SENSOR: u64 = 1 << 41;
     pub const SMB: u64 = 1 << 19;
+    pub const KERBEROS: u64 = 1 << 21;
+    pub const LDAP: u64 = 1 << 22;
+    pub const RDP: u64 = 1 << 23;
+    pub const INDUSTRIAL: u64 = 1 << 35;
+    pub const MQTT: u64 = 1 << 36;
+    pub const IOT: u64 = 1 << 37;
     pub const RPC: u64 = 1 << 20;
-    pub const MODBUS: u64 = 1 << 42;
 }
 
 impl Observation<'_> {
@@ -155,8 +174,13 @@ impl Observation<'_> {
             Observation::Login(..) => interest::LOGIN,
             Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
             Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
-            Observation::Modbus(..) => interest::MODBUS,
             Observation::Smb(..) => interest::SMB,
+            Observation::Kerberos(..) => interest::KERBEROS,
+            Observation::Ldap(..) => interest::LDAP,
+            Observation::Rdp(..) => interest::RDP,
+            Observation::Industrial(..) => interest::INDUSTRIAL,
+            Observation::Mqtt(..) => interest::MQTT,
+            Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
             Observation::Rpc(..) => interest::RPC,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
