@@ -1,7 +1,9 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
+use crate::table::devices::DeviceKey;
 use crate::table::flows::Flow;
+use crate::table::habits::{Fresh, Upload};
 use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -78,6 +80,8 @@ pub enum Observation<'a> {
     Login(&'a Flow, login::Service, login::Outcome),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
+    /// A device does something that it never did before, or sends out more than it usually does.
+    Habit(&'a HabitSeen<'a>),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -106,6 +110,7 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const HABIT: u64 = 1 << 39;
     pub const MODBUS: u64 = 1 << 42;
 }
 
@@ -132,6 +137,7 @@ impl Observation<'_> {
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
             Observation::Modbus(..) => interest::MODBUS,
+            Observation::Habit(_) => interest::HABIT,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }
@@ -214,6 +220,31 @@ pub struct DeviceSeen {
     pub ip: Option<Ip>,
     /// Registered vendor.
     pub vendor: Option<&'static str>,
+}
+
+/// Something new about a device, after its learning time.
+#[derive(Clone, Copy, Debug)]
+pub struct HabitSeen<'a> {
+    /// The device.
+    pub device: DeviceKey,
+    /// The address it used.
+    pub ip: Ip,
+    /// The name of the other side, when it has one.
+    pub name: Option<&'a str>,
+    /// What is new.
+    pub what: Habit<'a>,
+}
+
+/// What is new about a device.
+#[derive(Clone, Copy, Debug)]
+pub enum Habit<'a> {
+    /// It opened a flow to a destination, or by a port or protocol, that is not usual for it. Once a day per flow.
+    Contact(&'a Flow, Fresh),
+    /// It serves a port that it did not serve before. Once.
+    Offer(&'a Flow, Fresh),
+    /// It sent more to a destination that is not usual for it; by what flow, and what that adds up to. Again and again
+    /// while it goes on.
+    Upload(&'a Flow, Upload),
 }
 
 /// What the sensor did in one second.

@@ -76,6 +76,9 @@ detectors! {
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
     feed_match::FeedMatch,
+    new_service::NewService,
+    new_behaviour::NewBehaviour,
+    outbound_volume::OutboundVolume,
     capture_loss::CaptureLoss,
     blind::Blind,
 }

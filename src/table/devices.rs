@@ -224,6 +224,7 @@ impl Device {
             risk: None,
             notes: self.notes.to_string(),
             important: self.important,
+            habits: None,
         }
     }
 
