@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, nbns, tls};
+use crate::wire::{arp::Arp, dhcp, dns, http, login, nbns, ssdp, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,8 @@ pub enum Observation<'a> {
         /// What it says.
         message: &'a dhcp::Message6<'a>,
     },
+    /// An SSDP message: a search, an announcement, or the answer to a search.
+    Ssdp(&'a SsdpSeen<'a>),
     /// A TLS ClientHello, over TCP or inside QUIC (`flow.app` tells).
     TlsClient(&'a Flow, &'a tls::ClientHello),
     /// A TLS ServerHello, with the certificate when readable.
@@ -104,6 +106,8 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const SSDP: u64 = 1 << 33;
+    pub const DEVICE_CHANGED: u64 = 1 << 38;
 }
 
 impl Observation<'_> {
@@ -124,6 +128,7 @@ impl Observation<'_> {
             Observation::Dns(_) => interest::DNS,
             Observation::LocalName(_) | Observation::Nbns { .. } => interest::LOCAL_NAME,
             Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
+            Observation::Ssdp(_) => interest::SSDP,
             Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
@@ -199,6 +204,23 @@ pub struct DhcpSeen<'a> {
     pub source: Ip,
     /// The message.
     pub message: &'a dhcp::Message<'a>,
+}
+
+/// An SSDP message and who carried it.
+#[derive(Clone, Copy, Debug)]
+pub struct SsdpSeen<'a> {
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// Sender.
+    pub source: Ip,
+    /// Receiver: the group 239.255.255.250 or ff0x::c, or one host.
+    pub target: Ip,
+    /// Sender's port.
+    pub source_port: u16,
+    /// Receiver's port.
+    pub target_port: u16,
+    /// The message.
+    pub message: &'a ssdp::Message<'a>,
 }
 
 /// A station seen for the first time.

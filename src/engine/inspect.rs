@@ -11,7 +11,7 @@ use crate::table::reassembly::Streams;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, quic, ssh, tls};
+use crate::wire::{Parsed, dns, http, quic, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -250,12 +250,14 @@ impl Engine {
             67 | 68 => App::Dhcp,
             123 => App::Ntp,
             137 => App::Nbns,
+            1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
             _ => match flow.server_port {
-                1900 => App::Ssdp,
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
-                _ if side == Side::Client && !flow.inspect.has(Inspect::CLIENT_DONE) => {
+                _ if flow.inspect.has(Inspect::CLIENT_DONE) => return,
+                _ if ssdp::looks_answer(payload) => App::Ssdp,
+                _ if side == Side::Client => {
                     return self.inspect_quic(slot, payload);
                 }
                 _ => return,
@@ -270,6 +272,7 @@ impl Engine {
             App::Llmnr => self.on_dns(carried, payload, 5355),
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
+            App::Ssdp => self.on_ssdp(carried, datagram),
             _ => {}
         }
     }

@@ -2,12 +2,13 @@
 
 use super::{Carried, Engine};
 use crate::addr::{Ip, MacAddr};
-use crate::observe::{ArpSeen, DhcpSeen, DnsSeen, NeighborSeen, Observation};
+use crate::observe::{ArpSeen, DhcpSeen, DnsSeen, NeighborSeen, Observation, SsdpSeen};
 use crate::table::devices::NameSource;
 use crate::table::flows::{FlowKey, State, proto};
 use crate::wire::arp::Arp;
 use crate::wire::icmp::{Meaning, Message, Quoted};
-use crate::wire::{Parsed, dhcp, dns, nbns};
+use crate::wire::udp::Datagram;
+use crate::wire::{Parsed, dhcp, dns, nbns, ssdp};
 
 impl Engine {
     pub(super) fn on_arp(&mut self, arp: Arp, frame_mac: MacAddr, frame_to: MacAddr) {
@@ -164,6 +165,20 @@ impl Engine {
             }
             Parsed::Bad(reason) => self.counters.reject(reason),
             Parsed::More | Parsed::No => {}
+        }
+    }
+
+    pub(super) fn on_ssdp(&mut self, carried: Carried<'_>, datagram: &Datagram<'_>) {
+        if let Parsed::Yes(message) = ssdp::parse(datagram.payload) {
+            let seen = SsdpSeen {
+                mac: carried.mac,
+                source: carried.ip.src,
+                target: carried.ip.dst,
+                source_port: datagram.src_port,
+                target_port: datagram.dst_port,
+                message: &message,
+            };
+            self.tell(&Observation::Ssdp(&seen));
         }
     }
 }

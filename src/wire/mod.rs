@@ -15,6 +15,7 @@ pub mod login;
 pub mod nbns;
 pub mod quic;
 mod read;
+pub mod ssdp;
 pub mod ssh;
 pub mod tcp;
 pub mod tls;
