@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, nbns, ssdp, tls};
+use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, ssdp, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,8 @@ pub enum Observation<'a> {
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
+    /// A Modbus message.
+    Modbus(&'a Flow, &'a modbus::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -108,6 +110,7 @@ pub mod interest {
     pub const SECOND: u64 = 1 << 18;
     pub const SSDP: u64 = 1 << 33;
     pub const DEVICE_CHANGED: u64 = 1 << 38;
+    pub const MODBUS: u64 = 1 << 42;
 }
 
 impl Observation<'_> {
@@ -133,6 +136,7 @@ impl Observation<'_> {
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Modbus(..) => interest::MODBUS,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }

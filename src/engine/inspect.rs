@@ -3,6 +3,7 @@
 //! The common case costs nothing: the first segment is parsed where it lies. Only when a protocol says "more" are
 //! bytes copied, within the budget of [`Streams`].
 
+use super::talk::Talks;
 use super::{Carried, Engine};
 use crate::observe::Observation;
 use crate::table::bounded::Bounded;
@@ -28,6 +29,7 @@ pub(super) struct Readers {
     /// Taken out while its bytes are being read.
     streams: Option<Streams>,
     quic: Bounded<u32, quic::Initial>,
+    pub(super) talks: Talks,
 }
 
 /// What came of looking at the beginning of one side.
@@ -41,11 +43,18 @@ enum Look {
 
 impl Readers {
     pub(super) fn new(stream_bytes: usize) -> Self {
-        Readers { streams: Some(Streams::new(stream_bytes, HEAD_BYTES)), quic: Bounded::new(MAX_QUIC) }
+        Readers {
+            streams: Some(Streams::new(stream_bytes / 2, HEAD_BYTES)),
+            quic: Bounded::new(MAX_QUIC),
+            talks: Talks::new(stream_bytes / 2),
+        }
     }
 
     /// The flow in `slot` is over. (One that is pushed out of its table leaves its heads to be pushed out in turn.)
     pub(super) fn forget(&mut self, slot: u32, inspect: Inspect) {
+        if inspect.has(Inspect::TALKS) {
+            self.talks.forget(slot);
+        }
         for side in [Side::Client, Side::Server] {
             if inspect.has(bits(side).1) {
                 self.drop_head(slot, side);
@@ -79,6 +88,12 @@ fn bits(side: Side) -> (u8, u8) {
 impl Engine {
     pub(super) fn inspect_tcp(&mut self, slot: u32, side: Side, segment: &Segment<'_>, carried: Carried<'_>) {
         let Some(flow) = self.flows.at(slot) else { return };
+        if flow.inspect.has(Inspect::TALKS) {
+            if side == Side::Server {
+                self.inspect_answer(slot, segment.payload);
+            }
+            return self.hear(slot, side, segment, carried);
+        }
         let (done, gathers) = bits(side);
         if flow.inspect.has(done) {
             if side == Side::Server {
@@ -87,6 +102,9 @@ impl Engine {
             return;
         }
         let gathering = flow.inspect.has(gathers);
+        if !gathering && self.begins_talk(slot, side, segment, carried) {
+            return;
+        }
         let look = if gathering {
             self.look_gathered(slot, side, segment, carried)
         } else {

@@ -6,6 +6,7 @@
 mod inspect;
 mod local;
 mod report;
+mod talk;
 mod transport;
 mod view;
 mod watch;

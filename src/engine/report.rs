@@ -42,6 +42,10 @@ pub struct Totals {
     pub names_evicted: u64,
     /// Stream heads under way.
     pub streams: usize,
+    /// Conversations read message by message, and the bytes that wait for more.
+    pub talks: usize,
+    /// See `talks`.
+    pub talk_bytes: usize,
     /// Alerts raised since the start.
     pub alerts_raised: u64,
     /// Findings hidden by mutes since the start.
@@ -71,6 +75,8 @@ impl Engine {
             names,
             names_evicted,
             streams: self.readers.held(),
+            talks: self.readers.talks.len(),
+            talk_bytes: self.readers.talks.held(),
             alerts_raised: self.watch.desk.raised(),
             findings_hidden: self.watch.desk.hidden(),
         }

@@ -3,6 +3,7 @@
 use super::bounded::{Bounded, Slot};
 use crate::addr::Ip;
 use crate::time::{SECOND, Timestamp};
+pub use crate::wire::talk::Side;
 use crate::wire::tcp::flag;
 use std::hash::{Hash, Hasher};
 
@@ -61,6 +62,8 @@ pub enum App {
     Ntp,
     #[allow(missing_docs)]
     Ssdp,
+    #[allow(missing_docs)]
+    Modbus,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),
 }
@@ -116,15 +119,6 @@ pub struct Flow {
     pub inside: [bool; 2],
 }
 
-/// Which side a packet of a flow comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one who opened it.
-    Client = 0,
-    /// The one who was asked.
-    Server = 1,
-}
-
 /// What of a flow was already read, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inspect(u8);
@@ -137,12 +131,17 @@ impl Inspect {
     pub(crate) const FIN_CLIENT: u8 = 16;
     pub(crate) const FIN_SERVER: u8 = 32;
     pub(crate) const ENDED: u8 = 64;
+    /// A conversation is being read, see [`crate::wire::talk`].
+    pub(crate) const TALKS: u8 = 128;
 
     pub(crate) fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
     }
     pub(crate) fn set(&mut self, bits: u8) {
         self.0 |= bits;
+    }
+    pub(crate) fn clear(&mut self, bits: u8) {
+        self.0 &= !bits;
     }
 }
 

@@ -6,6 +6,7 @@ pub mod flows;
 pub mod hosts;
 pub mod known;
 pub mod reassembly;
+pub mod stream;
 
 use crate::addr::{Ip, MacAddr};
 use devices::DeviceKey;
