@@ -1,7 +1,9 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
+use crate::table::devices::DeviceKey;
 use crate::table::flows::Flow;
+use crate::table::identity::Change;
 use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, ssdp, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -82,6 +84,8 @@ pub enum Observation<'a> {
     Modbus(&'a Flow, &'a modbus::Said),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
+    /// Something happened to a known device: it took another station address, is not what it was, or is silent.
+    DeviceChanged(&'a DeviceChanged<'a>),
     /// Once a second of engine time: what capture itself did in that second.
     Second(&'a SensorSecond),
 }
@@ -138,6 +142,7 @@ impl Observation<'_> {
             Observation::Login(..) => interest::LOGIN,
             Observation::Modbus(..) => interest::MODBUS,
             Observation::DeviceNew(_) => interest::DEVICE,
+            Observation::DeviceChanged(_) => interest::DEVICE_CHANGED,
             Observation::Second(_) => interest::SECOND,
         }
     }
@@ -236,6 +241,23 @@ pub struct DeviceSeen {
     pub ip: Option<Ip>,
     /// Registered vendor.
     pub vendor: Option<&'static str>,
+}
+
+/// A device to which something happened.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceChanged<'a> {
+    /// What it was first met as.
+    pub key: DeviceKey,
+    /// The station address it uses now; NONE where the link shows none.
+    pub mac: MacAddr,
+    /// The address it used last.
+    pub ip: Option<Ip>,
+    /// The name people know it by.
+    pub name: Option<&'a str>,
+    /// Registered vendor.
+    pub vendor: Option<&'static str>,
+    /// What happened.
+    pub change: &'a Change,
 }
 
 /// What the sensor did in one second.

@@ -9,6 +9,7 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Inspect, Side};
 use crate::table::reassembly::Streams;
+use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
@@ -201,6 +202,7 @@ impl Engine {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
                     self.set_app(slot, App::Tls);
+                    self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -221,6 +223,9 @@ impl Engine {
         match ssh::banner(bytes) {
             Parsed::Yes(software) => {
                 self.set_app(slot, App::Ssh);
+                if side == Side::Server {
+                    self.slips(slot, side, Source::Ssh, &software);
+                }
                 self.tell_flow(slot, |flow| Observation::Ssh(flow, &software, side == Side::Server));
                 Look::Done
             }
@@ -232,6 +237,9 @@ impl Engine {
         match http::request(bytes) {
             Parsed::Yes(request) => {
                 self.set_app(slot, App::Http);
+                if let Some(agent) = &request.user_agent {
+                    self.slips(slot, Side::Client, Source::Agent, agent);
+                }
                 self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }

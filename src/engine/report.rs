@@ -6,7 +6,7 @@ use crate::alert::Mute;
 use crate::counters::Counters;
 use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
-use crate::table::devices::DeviceChange;
+use crate::table::devices::{DeviceChange, DeviceKey};
 use crate::table::hosts::{Host, recent_since};
 use crate::table::reassembly::FragmentCounts;
 use crate::time::{SECOND, Timestamp};
@@ -177,9 +177,19 @@ impl Engine {
         devices
     }
 
-    /// Every device, most recently seen first.
+    /// Every device, most recently seen first, without details.
     pub fn devices(&self) -> Vec<DeviceRecord> {
         self.newest_devices(usize::MAX)
+    }
+
+    /// Every device with all that is known of it, as it is stored.
+    pub fn full_devices(&self) -> impl Iterator<Item = DeviceRecord> {
+        self.known.devices.iter().map(|(key, device)| self.known.full_record(*key, device))
+    }
+
+    /// Gives a device its risk score, 0 to 100, with what it comes from; `None` takes it away.
+    pub fn set_risk(&mut self, key: DeviceKey, risk: Option<u8>, why: Vec<String>) {
+        self.known.set_risk(key, risk, why);
     }
 
     fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
@@ -188,10 +198,10 @@ impl Engine {
         sorted.into_iter().take(limit).map(|(key, device)| self.known.record(*key, device)).collect()
     }
 
-    /// One device by its id.
+    /// One device by its id, with all that is known of it.
     pub fn device(&self, id: &str) -> Option<DeviceRecord> {
         let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
-        Some(self.known.record(*key, device))
+        Some(self.known.full_record(*key, device))
     }
 
     /// Applies what the owner changed of a device.
