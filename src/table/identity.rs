@@ -168,6 +168,9 @@ impl Known {
         let before = Face::of(device);
         device
             .called(NameSource::Dhcp, &crate::wire::clean_text(message.host_name, super::devices::MAX_NAME));
+        if message.vendor_class.is_empty() {
+            device.traits.forget(Source::DhcpClass);
+        }
         device.shows(Source::DhcpClass, message.vendor_class);
         device.shows(Source::DhcpOptions, traits::options_text(message.parameters).as_bytes());
         if let Some(duid) = message.duid() {
@@ -284,4 +287,225 @@ fn same(new: &Device, old: &Device) -> Option<String> {
     let contradicts = !options.is_empty() && !o.first(Source::DhcpOptions).is_empty() && !asks_alike;
     let own = !traits::is_default_name(name) && name == old.name_from(NameSource::Mdns);
     (own && !contradicts).then(|| format!("both answer to the mDNS name {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::known::Caps;
+    use super::super::{Lookup, bounded::Slot as HostSlot};
+    use super::*;
+    use crate::addr::Inside;
+    use crate::wire::Parsed;
+    use proptest::prelude::*;
+
+    const IPHONE: &[u8] = &[1, 121, 3, 6, 15, 108, 114, 119, 252];
+    const WINDOWS: &[u8] = &[1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252];
+
+    fn random(n: u8) -> MacAddr {
+        MacAddr([0xda, 0, 0, 0, 0, n])
+    }
+
+    fn fixed(n: u8) -> MacAddr {
+        MacAddr([0, 0x1b, 0x21, 0, 0, n])
+    }
+
+    struct Net(Known, i64);
+
+    impl Net {
+        fn new() -> Net {
+            let mut net = Net(Known::new(Caps::from_memory(24), Inside::default(), Vec::new()), 1_000_000);
+            net.wait(0);
+            net
+        }
+        fn wait(&mut self, seconds: i64) {
+            self.1 += seconds;
+            self.0.set_now(Timestamp::from_secs(self.1));
+            self.0.on_second();
+        }
+        fn sends(&mut self, mac: MacAddr, ip: &str) -> bool {
+            let slot = self.0.host_slot(ip.parse().expect("an address"), HostSlot::MAX);
+            self.0.sent(slot, mac, 100).is_some()
+        }
+        fn asks(&mut self, mac: MacAddr, name: &str, class: &str, options: &[u8]) -> Option<Change> {
+            self.0.claims(mac, None);
+            let bytes = discover(mac, name, class, options);
+            let Parsed::Yes(message) = dhcp::parse(&bytes) else { panic!("no message") };
+            let change = self.0.asks_dhcp(&message);
+            change.or_else(|| self.0.join(mac).map(|(_, change)| change))
+        }
+        fn device_of(&self, ip: &str) -> Option<DeviceKey> {
+            self.0.device_of(ip.parse().expect("an address"))
+        }
+    }
+
+    fn discover(mac: MacAddr, name: &str, class: &str, options: &[u8]) -> Vec<u8> {
+        let mut m = vec![0; 236];
+        m[..3].copy_from_slice(&[1, 1, 6]);
+        m[28..34].copy_from_slice(&mac.0);
+        m.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 1]);
+        for (code, value) in [(12, name.as_bytes()), (60, class.as_bytes()), (55, options)] {
+            m.extend([code, value.len() as u8]);
+            m.extend(value);
+        }
+        m.push(255);
+        m
+    }
+
+    #[test]
+    fn a_phone_with_a_new_address_stays_the_device_it_was() {
+        let mut net = Net::new();
+        net.asks(random(1), "Annas-iPhone", "", IPHONE);
+        net.sends(random(1), "10.0.0.7");
+        net.wait(86_400);
+        let change = net.asks(random(2), "Annas-iPhone", "", IPHONE);
+        assert!(matches!(change, Some(Change::Joined { mac, .. }) if mac == random(2)), "{change:?}");
+        assert!(!net.sends(random(2), "10.0.0.8"), "nothing new");
+        assert_eq!(net.0.devices.len(), 1);
+        assert_eq!(net.device_of("10.0.0.8"), Some(DeviceKey::Mac(random(1))), "the key stays");
+        assert_eq!(net.0.mac_of("10.0.0.8".parse().expect("ip")), Some(random(2)));
+        let device = net.0.devices.get(&DeviceKey::Mac(random(1))).expect("known");
+        let record = net.0.full_record(DeviceKey::Mac(random(1)), device);
+        assert_eq!(record.macs, [random(2).to_string(), random(1).to_string()]);
+        assert!(record.macs_why.as_deref().is_some_and(|why| why.contains("Annas-iPhone")));
+    }
+
+    #[test]
+    fn two_phones_that_are_there_at_once_stay_two() {
+        let mut net = Net::new();
+        net.asks(random(1), "iPhone", "", IPHONE);
+        net.wait(10);
+        net.sends(random(1), "10.0.0.7");
+        net.asks(random(2), "iPhone", "", IPHONE);
+        net.wait(5);
+        net.sends(random(1), "10.0.0.7");
+        net.sends(random(2), "10.0.0.8");
+        net.wait(5);
+        net.sends(random(1), "10.0.0.7");
+        net.sends(random(2), "10.0.0.8");
+        assert_eq!(net.0.devices.len(), 2, "they take turns");
+        assert_ne!(net.device_of("10.0.0.7"), net.device_of("10.0.0.8"));
+        net.wait(100_000);
+        net.asks(random(3), "iPhone", "", IPHONE);
+        assert_eq!(net.0.devices.len(), 3, "it could be either of them");
+    }
+
+    #[test]
+    fn a_registered_address_is_never_another_device() {
+        let mut net = Net::new();
+        net.asks(fixed(1), "laptop", "MSFT 5.0", WINDOWS);
+        net.wait(5_000);
+        assert_eq!(net.asks(fixed(2), "laptop", "MSFT 5.0", WINDOWS), None);
+        assert_eq!(net.0.devices.len(), 2);
+    }
+
+    #[test]
+    fn another_fingerprint_or_another_name_is_another_phone() {
+        let mut net = Net::new();
+        net.asks(random(1), "Annas-iPhone", "", IPHONE);
+        net.wait(5_000);
+        assert_eq!(net.asks(random(2), "Bens-iPhone", "", IPHONE), None);
+        assert_eq!(net.asks(random(3), "Annas-iPhone", "android-dhcp-14", &[1, 3, 6, 15, 26]), None);
+        assert_eq!(net.asks(random(4), "", "", IPHONE), None, "no name, no proof");
+        assert_eq!(net.0.devices.len(), 4);
+    }
+
+    #[test]
+    fn another_system_under_another_name_is_told_once_and_updates_are_not() {
+        let mut net = Net::new();
+        assert_eq!(net.asks(fixed(1), "reception", "MSFT 5.0", WINDOWS), None);
+        net.wait(3_600);
+        assert_eq!(net.asks(fixed(1), "frontdesk", "MSFT 5.0", WINDOWS), None, "renamed");
+        assert_eq!(net.asks(fixed(1), "frontdesk", "MSFT 5.0", &WINDOWS[..12]), None, "updated");
+        assert_eq!(net.asks(fixed(1), "", "PXEClient:Arch:00007", &[1, 2, 3, 128, 129, 130]), None, "boots");
+        let linux = [1, 2, 6, 12, 15, 26, 28, 121, 3, 33, 40, 41, 42];
+        let change = net.asks(fixed(1), "kali", "", &linux);
+        let Some(Change::Identity(faces)) = change else { panic!("{change:?}") };
+        assert_eq!((faces.before.system, faces.after.system), (Some("Windows"), Some("Linux")));
+        net.wait(3_600);
+        assert_eq!(net.asks(fixed(1), "frontdesk", "MSFT 5.0", WINDOWS), None, "back, as before");
+        net.wait(3_600);
+        assert_eq!(net.asks(fixed(1), "kali", "", &linux), None, "two systems on one machine");
+    }
+
+    #[test]
+    fn joined_devices_survive_the_store() {
+        let mut net = Net::new();
+        net.asks(random(1), "Annas-iPhone", "", IPHONE);
+        let key = DeviceKey::Mac(random(1));
+        let stale = net.0.full_record(key, net.0.devices.get(&key).expect("known"));
+        net.wait(86_400);
+        net.asks(random(2), "Annas-iPhone", "", IPHONE);
+        net.sends(random(2), "10.0.0.8");
+        let mut left = net.0.full_record(key, net.0.devices.get(&key).expect("known"));
+        let text = serde_json::to_string(&left).expect("serialises");
+        left = serde_json::from_str(&text).expect("reads back");
+        let single = crate::event::DeviceRecord {
+            id: DeviceKey::Mac(random(2)).id(),
+            macs: vec![random(2).to_string()],
+            ..stale.clone()
+        };
+        for order in [[&left, &single], [&single, &left]] {
+            let mut again = Net::new();
+            order.into_iter().for_each(|record| again.0.restore(record));
+            assert_eq!(again.0.devices.len(), 1);
+            again.0.claims(random(2), None);
+            assert_eq!(again.0.devices.len(), 1, "the new address is known");
+            assert_eq!(again.0.full_record(key, again.0.devices.get(&key).expect("known")).macs, left.macs);
+        }
+    }
+
+    #[test]
+    fn an_important_device_that_falls_silent_is_told_with_its_usual_silence() {
+        let mut net = Net::new();
+        net.sends(fixed(1), "10.0.0.5");
+        let important = super::super::devices::DeviceChange { important: Some(true), ..Default::default() };
+        net.0.devices.get_mut(&DeviceKey::Mac(fixed(1))).expect("known").change(&important);
+        for minute in 0..600 {
+            net.wait(60);
+            if minute % 10 == 0 {
+                net.sends(fixed(1), "10.0.0.5");
+            }
+            let told = net.0.on_minute(true);
+            assert!(
+                minute < 20 || told.iter().all(|(_, c)| matches!(c, Change::Silent { usual: 480..=600, .. })),
+                "{told:?}"
+            );
+        }
+        for _ in 0..60 {
+            net.wait(60);
+            net.0.on_minute(false);
+        }
+        net.wait(60);
+        assert!(net.0.on_minute(true).is_empty(), "the sensor itself was deaf");
+        (0..30).for_each(|_| {
+            net.wait(60);
+            net.0.on_minute(true);
+        });
+        net.wait(60);
+        let told = net.0.on_minute(true);
+        assert!(matches!(told[..], [(_, Change::Silent { seconds: 1800..=1920, .. })]), "{told:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stations_say_tables_stay_bounded(steps in proptest::collection::vec((any::<u8>(), 0..4u8, 0..3u8, 0..200i64), 0..300)) {
+            let mut net = Net::new();
+            for (n, name, what, wait) in steps {
+                net.wait(wait);
+                let name = ["iPhone", "Annas-iPhone", "<b>\u{202e}x", ""][usize::from(name)];
+                match what {
+                    0 => { net.asks(random(n), name, "", IPHONE); }
+                    1 => { net.sends(random(n), &format!("10.0.0.{n}")); }
+                    _ => { net.0.called(random(n), NameSource::Mdns, name.as_bytes()); net.0.join(random(n)); }
+                }
+            }
+            prop_assert!(net.0.devices.len() <= 256);
+            for (key, device) in net.0.devices.iter() {
+                prop_assert!(device.macs.len() <= 8 && device.macs.len() != 1);
+                prop_assert!(device.macs.is_empty() || device.macs[0] == device.mac);
+                let again = Device::restore(&net.0.full_record(*key, device), net.0.offset());
+                prop_assert_eq!(again.map(|(k, _)| k), Some(*key));
+            }
+        }
+    }
 }

@@ -110,6 +110,11 @@ impl Traits {
         true
     }
 
+    /// Drops what a source said: it says nothing any more.
+    pub fn forget(&mut self, source: Source) {
+        self.0.retain(|(s, _)| *s != source);
+    }
+
     /// Every trait.
     pub fn iter(&self) -> impl Iterator<Item = (Source, &str)> {
         self.0.iter().map(|(source, text)| (*source, &**text))
