@@ -70,6 +70,8 @@ detectors! {
     host_sweep::HostSweep,
     syn_flood::SynFlood,
     new_device::NewDevice,
+    device_gone::DeviceGone,
+    identity_change::IdentityChange,
     arp_spoof::ArpSpoof,
     rogue_dhcp::RogueDhcp,
     beaconing::Beaconing,

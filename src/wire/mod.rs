@@ -33,6 +33,7 @@ pub mod rpc;
 pub mod rtsp;
 pub mod s7;
 pub mod smb;
+pub mod ssdp;
 pub mod ssh;
 pub mod talk;
 pub mod tcp;
