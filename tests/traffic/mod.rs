@@ -9,6 +9,7 @@
 //! | [`packet`] | Ethernet, VLAN, ARP, IP, UDP, TCP, ICMP, neighbour discovery |
 //! | [`conversation`] | one TCP connection, both sides, sequence numbers right |
 //! | [`names`], [`dhcp`], [`tls`], [`quic`] | messages |
+//! | [`directory`] | what computers of a Windows domain say to its controller |
 //! | [`talk`] | what people's machines do: look up, browse, log in |
 //! | [`home`] | the test network, and the ordinary traffic behind every scenario |
 //! | [`scenarios`] | the table of scenarios, and their makers |
@@ -18,6 +19,7 @@
 
 pub mod conversation;
 pub mod dhcp;
+pub mod directory;
 pub mod evening;
 pub mod flood;
 pub mod home;
