@@ -18,6 +18,7 @@ mod malware;
 mod plaintext;
 mod recon;
 mod sensor;
+mod together;
 mod windows;
 
 /// An alert that a scenario must raise.
@@ -100,6 +101,7 @@ pub fn all() -> Vec<Scenario> {
         habits::TABLE,
         gear::TABLE,
         sensor::TABLE,
+        together::TABLE,
     ]
     .concat()
 }
