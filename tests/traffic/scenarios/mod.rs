@@ -9,6 +9,7 @@ use std::io::Write;
 
 mod access;
 mod devices;
+mod domain;
 mod floods;
 mod gear;
 mod habits;
@@ -93,6 +94,7 @@ pub fn all() -> Vec<Scenario> {
         lan::TABLE,
         access::TABLE,
         windows::TABLE,
+        domain::TABLE,
         malware::TABLE,
         plaintext::TABLE,
         devices::TABLE,
