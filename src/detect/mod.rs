@@ -11,6 +11,7 @@ use window::{Tick, mix};
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod familiar;
 pub mod settings;
 pub mod window;
 
@@ -75,6 +76,9 @@ detectors! {
     beaconing::Beaconing,
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
+    lateral_movement::LateralMovement,
+    smb_abuse::SmbAbuse,
+    ransomware::Ransomware,
     feed_match::FeedMatch,
     capture_loss::CaptureLoss,
     blind::Blind,

@@ -1,6 +1,6 @@
 //! Log-in answers of protocols that speak in packets: MySQL, PostgreSQL, VNC, MQTT.
 
-use super::super::{be16, be32};
+use super::super::be32;
 use super::Outcome::{self, Accepted, Failed};
 
 /// MySQL client/server protocol: length (3, little endian), sequence number, and a first byte that says what it is.

@@ -48,7 +48,7 @@ fn a_session_is_read_whole_whatever_the_pieces_it_comes_in() {
     let has = |text: &str| assert!(said.iter().any(|s| s.contains(text)), "no {text} in {said:#?}");
     has("Version(2)");
     has("outcome: Some(Accepted), ntlm: Some(User { domain: \"HOME\", user: \"anna\"");
-    has("Tree { share: \"photos\", status: 0 }");
+    has("Tree { share: \"photos\", status: 0, version: 2 }");
     has("Opened(File { share: \"photos\", name: \"2026\\\\a.jpg\", writes: true, created: true })");
     has("Renamed { share: \"photos\", from: \"old.doc\", to: \"old.doc.locked\" }");
     has("Deleted { share: \"photos\", name: \"b.doc\" }");
