@@ -79,9 +79,16 @@ detectors! {
     lateral_movement::LateralMovement,
     smb_abuse::SmbAbuse,
     ransomware::Ransomware,
+    kerberos_abuse::KerberosAbuse,
+    directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
+    industrial_write::IndustrialWrite,
+    iot_abuse::IotAbuse,
     capture_loss::CaptureLoss,
     blind::Blind,
+    sensor_trouble::SensorTrouble,
+    attack_chain::AttackChain,
+    storm::Storm,
 }
 
 impl Detectors {

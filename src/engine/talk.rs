@@ -8,7 +8,7 @@ use crate::table::stream::{Listener, MAX_WAITING, Ordered};
 use crate::wire::login::Service;
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
-use crate::wire::{modbus, rpc, smb};
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -54,8 +54,16 @@ macro_rules! talks {
 }
 
 talks! {
-    Modbus: modbus::Session => App::Modbus, Modbus;
     Smb: smb::Session => App::Smb, Smb;
+    Kerberos: kerberos::Session => App::Kerberos, Kerberos;
+    Ldap: ldap::Session => App::Ldap, Ldap;
+    Rdp: rdp::Session => App::Rdp, Rdp;
+    Modbus: modbus::Session => App::Modbus, Industrial;
+    Dnp3: dnp3::Session => App::Dnp3, Industrial;
+    Iec104: iec104::Session => App::Iec104, Industrial;
+    S7: s7::Session => App::S7, Industrial;
+    Mqtt: mqtt::Session => App::Login(Service::Mqtt), Mqtt;
+    Rtsp: rtsp::Session => App::Rtsp, Rtsp;
     Rpc: rpc::Session => App::Rpc, Rpc;
 }
 
