@@ -5,7 +5,10 @@
 //! host by WinRM (PowerShell remoting), or by RPC over TCP (a service, a task, WMI, a DCOM object); through SMB pipes that
 //! is `smb_abuse`.
 //!
-//! A door counts as used when both sides have said something: looking whether it is open (scanners, monitoring) does not.
+//! A door counts as used when both sides have said something: looking whether it is open (scanners, monitoring) does not,
+//! nor does a session without a name (file managers that browse the network). A host that several others use is a server:
+//! going there is no spreading. Log-ins by NTLM alone are `smb_abuse`'s to tell.
+//!
 //! Pairs that dealt with each other before are remembered for a month, so a management server, Ansible or a backup is
 //! new once and then part of the house.
 //!
@@ -22,6 +25,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, State, proto};
 use crate::wire::http::Request;
+use crate::wire::login::Outcome;
 use crate::wire::rpc::{self, Event, Interface};
 use crate::wire::smb::Said;
 
@@ -40,6 +44,12 @@ settings! {
 
 /// SSH, RPC, NetBIOS and SMB, RDP, WinRM.
 const DOORS: [u16; 7] = [22, 135, 139, 445, 3389, 5985, 5986];
+/// How a host was entered: by NTLM over SMB, or otherwise.
+const BY_NTLM: u8 = 1;
+const OTHERWISE: u8 = 2;
+/// Hosts that use one host's doors within `SERVER_SECONDS` that make it a server.
+const SERVER: u32 = 3;
+const SERVER_SECONDS: u32 = 7 * 86_400;
 /// So many hosts on which programs are run make it high.
 const MANY: u32 = 3;
 
@@ -56,6 +66,7 @@ struct Mover {
 pub struct LateralMovement {
     settings: LateralMovementSettings,
     movers: Bounded<Ip, Mover>,
+    servers: Bounded<Ip, Distinct<4>>,
     used: Familiar,
     executed: Familiar,
 }
@@ -90,6 +101,7 @@ impl Detector for LateralMovement {
         LateralMovement {
             settings: settings.clone(),
             movers: Bounded::new((keys / 8).max(16)),
+            servers: Bounded::new((keys / 8).max(16)),
             used: Familiar::new(keys.max(16)),
             executed: Familiar::new((keys / 4).max(16)),
         }
@@ -97,17 +109,20 @@ impl Detector for LateralMovement {
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         match observation {
-            Observation::Ssh(flow, _, false) | Observation::Smb(flow, Said::Session(_)) => {
-                self.entered(cx, flow, out);
+            Observation::Smb(flow, Said::Session(login)) if login.outcome == Some(Outcome::Accepted) => {
+                self.entered(cx, flow, if login.ntlm.is_some() { BY_NTLM } else { OTHERWISE }, out);
             }
-            Observation::TlsClient(flow, _) | Observation::FlowEnded(flow) => self.entered(cx, flow, out),
+            Observation::Ssh(flow, _, false) | Observation::TlsClient(flow, _) => {
+                self.entered(cx, flow, OTHERWISE, out);
+            }
+            Observation::FlowEnded(flow) if flow.app != App::Smb => self.entered(cx, flow, OTHERWISE, out),
             Observation::HttpRequest(flow, request) if is_remoting(request) => {
-                self.entered(cx, flow, out);
+                self.entered(cx, flow, OTHERWISE, out);
                 self.ran(cx, flow, "PowerShell remoting (WinRM)", Severity::Medium, out);
             }
             Observation::Rpc(flow, said) if flow.app == App::Rpc => {
                 if said.event == Event::Bind {
-                    self.entered(cx, flow, out);
+                    self.entered(cx, flow, OTHERWISE, out);
                 } else if let Some((by, severity)) = runs(said) {
                     self.ran(cx, flow, by, severity, out);
                 }
@@ -139,7 +154,7 @@ fn runs(said: &rpc::Said) -> Option<(&'static str, Severity)> {
 
 impl LateralMovement {
     /// A door was used: both sides have something to say.
-    fn entered(&mut self, cx: &Context<'_>, flow: &Flow, out: &mut Findings) {
+    fn entered(&mut self, cx: &Context<'_>, flow: &Flow, how: u8, out: &mut Findings) {
         let spoken = flow.payload_up > 0 && (flow.payload_down > 0 || flow.app != App::Unknown);
         let door = DOORS.contains(&flow.server_port) || flow.app == App::Rpc;
         let inside = cx.inside.contains(flow.client) && cx.inside.contains(flow.server);
@@ -148,13 +163,17 @@ impl LateralMovement {
             return;
         }
         let (s, now) = (&self.settings, cx.tick());
-        if self.used.meet(flow.client, flow.server, now) {
+        let clients = self.servers.entry(flow.server, Distinct::default).0;
+        clients.seen(ip_part(flow.client) as u32, now);
+        let server = clients.held(now, SERVER_SECONDS) >= SERVER;
+        if self.used.meet(flow.client, flow.server, now) || server {
             return;
         }
         let mover = self.movers.entry(flow.client, Mover::default).0;
-        *mover.spread.seen(ip_part(flow.server) as u32, now).0 = 1;
-        let hosts = mover.spread.within(now, s.seconds).0;
-        if hosts < s.hosts || !mover.pace.due(now) {
+        let held = mover.spread.seen(ip_part(flow.server) as u32, now).0;
+        *held = how.max(*held);
+        let (hosts, ways) = mover.spread.within(now, s.seconds);
+        if hosts < s.hosts || ways == hosts * u32::from(BY_NTLM) || !mover.pace.due(now) {
             return;
         }
         let (client, server, port, seconds) = (flow.client, flow.server, flow.server_port, s.seconds);
@@ -201,6 +220,9 @@ fn tell(flow: &Flow, severity: Severity, summary: String, evidence: Evidence, ou
 mod tests {
     use super::*;
     use crate::detect::bench::{Bench, ip, tcp};
+    use crate::wire::ntlm::User;
+    use crate::wire::smb::Login;
+    use crate::wire::utf16::Text;
 
     /// A connection that was used and is over.
     fn used(server: &str, port: u16) -> Flow {
@@ -256,6 +278,39 @@ mod tests {
             enter(&mut b, i, 5986);
         }
         assert!(b.found.is_empty(), "{:?}", b.found);
+    }
+
+    #[test]
+    fn a_server_that_several_hosts_use_is_no_step_of_spreading() {
+        let mut b = Bench::<LateralMovement>::new();
+        for client in 1..20 {
+            for server in 100..110 {
+                let flow = Flow {
+                    client: ip(&format!("10.0.0.{client}")),
+                    ..used(&format!("10.0.0.{server}"), 445)
+                };
+                if client > 3 || server == 100 + client {
+                    b.see(&Observation::FlowEnded(&flow));
+                }
+            }
+        }
+        assert!(b.alerts() <= 3, "the first ones to come, at most: {:?}", b.found);
+    }
+
+    #[test]
+    fn ntlm_alone_is_left_to_the_kind_that_tells_of_it() {
+        let mut b = Bench::<LateralMovement>::new();
+        let user = User { domain: Text::EMPTY, user: Text::oem(b"anna"), workstation: Text::EMPTY };
+        let session = |b: &mut Bench<LateralMovement>, last: u8, ntlm| {
+            let flow = Flow { app: App::Smb, ..used(&format!("10.0.0.{last}"), 445) };
+            let login = Login { outcome: Some(Outcome::Accepted), ntlm, version: 2 };
+            b.see(&Observation::Smb(&flow, &Said::Session(&login)));
+            b.see(&Observation::FlowEnded(&flow));
+        };
+        (10..18).for_each(|last| session(&mut b, last, Some(&user)));
+        assert!(b.found.is_empty());
+        session(&mut b, 18, None);
+        assert_eq!(b.alerts(), 1);
     }
 
     #[test]

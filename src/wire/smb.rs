@@ -107,7 +107,7 @@ pub enum Exploit {
     Grooming,
     /// A transaction is continued as one of another kind: EternalBlue and its kin.
     Confusion,
-    /// The knock of DoublePulsar.
+    /// The knock of DoublePulsar, and the answer of a server that does not have it.
     ImplantAsked,
     /// Its answer: the server is infected.
     ImplantAnswered,
