@@ -208,6 +208,7 @@ impl Engine {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
                     self.set_tls(slot);
+                    self.told_name(slot, hello.server_name.as_deref());
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -239,6 +240,7 @@ impl Engine {
         match http::request(bytes) {
             Parsed::Yes(request) => {
                 self.set_app(slot, App::Http);
+                self.told_name(slot, request.host.as_deref());
                 self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }
@@ -345,6 +347,7 @@ impl Engine {
         };
         if let Parsed::Yes(hello) = &parsed {
             self.set_app(slot, App::Quic);
+            self.told_name(slot, hello.server_name.as_deref());
             self.tell_flow(slot, |flow| Observation::TlsClient(flow, hello));
         }
         if self.unread(parsed) == Look::Done {
