@@ -11,6 +11,7 @@ use window::{Tick, mix};
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod familiar;
 pub mod settings;
 pub mod window;
 
@@ -77,6 +78,9 @@ detectors! {
     beaconing::Beaconing,
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
+    lateral_movement::LateralMovement,
+    smb_abuse::SmbAbuse,
+    ransomware::Ransomware,
     kerberos_abuse::KerberosAbuse,
     directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
