@@ -2,7 +2,7 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
+use crate::wire::{arp::Arp, credential, dhcp, dns, http, login, modbus, nbns, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +68,10 @@ pub enum Observation<'a> {
     TlsClient(&'a Flow, &'a tls::ClientHello),
     /// A TLS ServerHello, with the certificate when readable.
     TlsServer(&'a Flow, &'a tls::ServerHello),
-    /// The first HTTP request head of a connection.
+    /// An HTTP request head, each one of the connection.
     HttpRequest(&'a Flow, &'a http::Request),
+    /// Another piece of an HTTP request whose head or body is not yet whole.
+    HttpUnfinished(&'a Flow),
     /// Status code of an HTTP response, each one of the connection.
     HttpStatus(&'a Flow, u16),
     /// An SSH identification string: software, and whether the server sent it.
@@ -78,6 +80,12 @@ pub enum Observation<'a> {
     Login(&'a Flow, login::Service, login::Outcome),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
+    /// A password that could be read; never the password.
+    Credential(&'a Flow, &'a credential::Seen),
+    /// Text that people or programs wrote, readable on the way: requests, the beginnings of bodies, mail.
+    Content(&'a Flow, &'a [u8]),
+    /// Signs of an attack in an HTTP request, or their proof in its answer.
+    WebAttack(&'a Flow, &'a http::attack::Seen),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -106,7 +114,34 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const CREDENTIAL: u64 = 1 << 24;
+    pub const CONTENT: u64 = 1 << 25;
+    pub const WEB_ATTACK: u64 = 1 << 26;
     pub const MODBUS: u64 = 1 << 42;
+}
+
+impl<'a> Observation<'a> {
+    /// What an HTTP connection said.
+    pub(crate) fn of_http(flow: &'a Flow, said: &'a http::talk::Said<'a>) -> Observation<'a> {
+        use http::talk::Said;
+        match said {
+            Said::Request(request) => Observation::HttpRequest(flow, request),
+            Said::Status(status) => Observation::HttpStatus(flow, *status),
+            Said::Unfinished => Observation::HttpUnfinished(flow),
+            Said::Credential(seen) => Observation::Credential(flow, seen),
+            Said::Attack(seen) => Observation::WebAttack(flow, seen),
+            Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
+
+    /// What a log-in conversation said.
+    pub(crate) fn of_login(flow: &'a Flow, said: &'a login::Said<'a>) -> Observation<'a> {
+        match said {
+            login::Said::Credential(seen) => Observation::Credential(flow, seen),
+            login::Said::Outcome(service, outcome) => Observation::Login(flow, *service, *outcome),
+            login::Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
 }
 
 impl Observation<'_> {
@@ -128,7 +163,12 @@ impl Observation<'_> {
             Observation::LocalName(_) | Observation::Nbns { .. } => interest::LOCAL_NAME,
             Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
             Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
-            Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
+            Observation::HttpRequest(..) | Observation::HttpStatus(..) | Observation::HttpUnfinished(_) => {
+                interest::HTTP
+            }
+            Observation::Credential(..) => interest::CREDENTIAL,
+            Observation::Content(..) => interest::CONTENT,
+            Observation::WebAttack(..) => interest::WEB_ATTACK,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
             Observation::Modbus(..) => interest::MODBUS,

@@ -78,6 +78,12 @@ detectors! {
     feed_match::FeedMatch,
     capture_loss::CaptureLoss,
     blind::Blind,
+    cleartext_credentials::CleartextCredentials,
+    sensitive_data::SensitiveData,
+    weak_tls::WeakTls,
+    web_attack::WebAttack,
+    suspicious_agent::SuspiciousAgent,
+    http_flood::HttpFlood,
 }
 
 impl Detectors {

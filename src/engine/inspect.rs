@@ -12,7 +12,7 @@ use crate::table::reassembly::Streams;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, quic, ssh, tls};
+use crate::wire::{Parsed, dns, quic, snmp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -135,16 +135,11 @@ impl Engine {
         if full || lost { Look::Done } else { look }
     }
 
-    /// What a server says later in a flow, where that matters: HTTP status codes and log-in outcomes.
+    /// What a server says later in a flow about a log-in, in protocols that are no conversations.
     #[inline]
     fn inspect_answer(&mut self, slot: u32, payload: &[u8]) {
         let Some(flow) = self.flows.at(slot) else { return };
         match flow.app {
-            App::Http => {
-                if let Some(status) = http::status_of(payload) {
-                    self.watch.tell(self.now, &self.known, &Observation::HttpStatus(flow, status));
-                }
-            }
             App::Login(service) if flow.packets_down <= LOGIN_SEGMENTS => {
                 if let Some(outcome) = service.outcome(payload) {
                     self.watch.tell(self.now, &self.known, &Observation::Login(flow, service, outcome));
@@ -166,9 +161,6 @@ impl Engine {
         }
         if ssh::looks_banner(bytes) {
             return self.look_ssh(slot, side, bytes);
-        }
-        if side == Side::Client && http::looks_request(bytes) {
-            return self.look_http(slot, bytes);
         }
         if app == App::Unknown
             && let Some(service) = Service::of_port(port)
@@ -228,17 +220,6 @@ impl Engine {
         }
     }
 
-    fn look_http(&mut self, slot: u32, bytes: &[u8]) -> Look {
-        match http::request(bytes) {
-            Parsed::Yes(request) => {
-                self.set_app(slot, App::Http);
-                self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
-                Look::Done
-            }
-            other => self.unread(other),
-        }
-    }
-
     fn unread<T>(&mut self, parsed: Parsed<T>) -> Look {
         match parsed {
             Parsed::More => Look::More,
@@ -268,6 +249,7 @@ impl Engine {
             67 | 68 => App::Dhcp,
             123 => App::Ntp,
             137 => App::Nbns,
+            161 => App::Snmp,
             546 | 547 => return self.on_dhcp6(carried, payload),
             _ => match flow.server_port {
                 1900 => App::Ssdp,
@@ -288,6 +270,11 @@ impl Engine {
             App::Llmnr => self.on_dns(carried, payload, 5355),
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
+            App::Snmp if side == Side::Client => {
+                if let Some(seen) = snmp::community(payload) {
+                    self.tell_flow(slot, |flow| Observation::Credential(flow, &seen));
+                }
+            }
             _ => {}
         }
     }

@@ -6,6 +6,8 @@ use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
 use crate::wire::modbus;
+use crate::wire::http;
+use crate::wire::login::{Service, ftp, imap, pop3, smtp, telnet};
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
 
@@ -53,6 +55,12 @@ macro_rules! talks {
 }
 
 talks! {
+    Http: http::talk::Talk => App::Http, of_http;
+    Ftp: ftp::Ftp => App::Login(Service::Ftp), of_login;
+    Smtp: smtp::Smtp => App::Login(Service::Smtp), of_login;
+    Pop3: pop3::Pop3 => App::Login(Service::Pop3), of_login;
+    Imap: imap::Imap => App::Login(Service::Imap), of_login;
+    Telnet: telnet::Telnet => App::Login(Service::Telnet), of_login;
     Modbus: modbus::Session => App::Modbus, Modbus;
 }
 

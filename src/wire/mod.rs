@@ -5,6 +5,8 @@
 //! first bytes suggest them.
 
 pub mod arp;
+mod base64;
+pub mod credential;
 pub mod dhcp;
 pub mod dns;
 pub mod http;
@@ -16,6 +18,7 @@ pub mod modbus;
 pub mod nbns;
 pub mod quic;
 mod read;
+pub mod snmp;
 pub mod ssh;
 pub mod talk;
 pub mod tcp;
