@@ -19,6 +19,7 @@ use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
 use crate::wire::credential::{Protocol, Seen};
 use crate::wire::login::Outcome;
+use crate::wire::{ldap, mqtt};
 use std::collections::VecDeque;
 
 settings! {
@@ -81,8 +82,13 @@ impl Detector for CleartextCredentials {
             silence: "Demp cleartext_credentials met deze bron en dit doel.",
         },
     };
-    const INTEREST: u64 =
-        interest::CREDENTIAL | interest::LOGIN | interest::HTTP | interest::FLOW_ENDED | interest::SECOND;
+    const INTEREST: u64 = interest::CREDENTIAL
+        | interest::MQTT
+        | interest::LDAP
+        | interest::LOGIN
+        | interest::HTTP
+        | interest::FLOW_ENDED
+        | interest::SECOND;
     type Settings = CleartextCredentialsSettings;
 
     fn new(settings: &CleartextCredentialsSettings, keys: usize) -> Self {
@@ -96,9 +102,18 @@ impl Detector for CleartextCredentials {
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         match observation {
             Observation::Credential(flow, seen) => self.seen(cx, flow, seen, out),
+            Observation::Mqtt(flow, mqtt::Said::Connect { password: true, .. }) => {
+                self.seen(cx, flow, &Seen::new(Protocol::Mqtt, b""), out);
+            }
+            Observation::Ldap(flow, ldap::Said::Bind { name, how: ldap::Proof::Password }) => {
+                self.seen(cx, flow, &Seen::new(Protocol::Ldap, name), out);
+            }
             _ if self.waiting.is_empty() => {}
             Observation::Login(flow, _, outcome) => {
                 self.answered(cx, flow, Some(*outcome == Outcome::Accepted), out);
+            }
+            Observation::Ldap(flow, ldap::Said::Bound { code }) => {
+                self.answered(cx, flow, Some(*code == 0), out);
             }
             Observation::HttpStatus(flow, 401 | 403 | 407) => self.answered(cx, flow, Some(false), out),
             Observation::HttpStatus(flow, 200..) => self.answered(cx, flow, None, out),
@@ -176,7 +191,9 @@ impl CleartextCredentials {
         let whose = name.map_or_else(|| "a password".to_owned(), |user| format!("the password of {user}"));
         let summary = match (protocol, login.seen.default) {
             (Protocol::Vnc, _) => format!("{server} shows its desktop to {client} without any password"),
-            (Protocol::Snmp, true) => format!("{client} reads {server} over SNMP with the well-known word public"),
+            (Protocol::Snmp, true) => {
+                format!("{client} reads {server} over SNMP with the well-known word public")
+            }
             (Protocol::Snmp, false) => format!("{client} sends its SNMP community readable to {server}"),
             _ => format!("{client} sends {whose} readable over {} to {server}", protocol.name()),
         };
@@ -243,6 +260,22 @@ mod tests {
         let mut b = Bench::<CleartextCredentials>::with(&settings, 4096);
         login(&mut b, &flow("192.168.1.5", "192.168.1.9"), "anna", None);
         assert!(!format!("{:?}", b.last()).contains("anna"));
+    }
+
+    #[test]
+    fn directories_and_brokers_are_told_by_what_they_say() {
+        let mut b = Bench::<CleartextCredentials>::new();
+        let flow = flow("192.168.1.5", "192.168.1.9");
+        b.see(&Observation::Ldap(&flow, &ldap::Said::Bind { name: b"cn=anna", how: ldap::Proof::Anonymous }));
+        b.see(&Observation::Ldap(&flow, &ldap::Said::Bind { name: b"cn=anna", how: ldap::Proof::Password }));
+        b.see(&Observation::Ldap(&flow, &ldap::Said::Bound { code: 0 }));
+        assert_eq!((b.alerts(), b.last().evidence["user"].as_str()), (1, Some("cn=anna")));
+        let connect = |password| mqtt::Said::Connect { user: true, password, client_id: b"plug" };
+        b.see(&Observation::Mqtt(&flow, &connect(false)));
+        assert_eq!(b.detector.waiting.len(), 0);
+        b.see(&Observation::Mqtt(&flow, &connect(true)));
+        b.see(&Observation::Login(&flow, Service::Mqtt, Outcome::Accepted));
+        assert_eq!((b.alerts(), b.last().severity), (2, Severity::Medium));
     }
 
     #[test]

@@ -75,8 +75,8 @@ impl Unfinished {
 
     fn count(&self, now: Tick, seconds: u32) -> u32 {
         let held = self.held().iter();
-        held.filter(|(_, since, last)| now.since(*since) >= seconds * 10 && now.within(*last, FORGOTTEN)).count()
-            as u32
+        held.filter(|(_, since, last)| now.since(*since) >= seconds * 10 && now.within(*last, FORGOTTEN))
+            .count() as u32
     }
 }
 
@@ -235,7 +235,9 @@ mod tests {
 
     #[test]
     fn the_same_over_many_connections_or_failing_or_far_too_much_is_a_flood() {
-        for (number, connections, paths, status) in [(400, 400, 1, 200), (300, 2, 300, 404), (1500, 100, 1500, 200)] {
+        for (number, connections, paths, status) in
+            [(400, 400, 1, 200), (300, 2, 300, 404), (1500, 100, 1500, 200)]
+        {
             let mut b = Bench::<HttpFlood>::new();
             asks(&mut b, number, connections, paths, status);
             assert_eq!((b.alerts(), b.last().severity), (1, Severity::High), "{number} {connections}");

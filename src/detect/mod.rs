@@ -75,7 +75,11 @@ detectors! {
     beaconing::Beaconing,
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
+    kerberos_abuse::KerberosAbuse,
+    directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
+    industrial_write::IndustrialWrite,
+    iot_abuse::IotAbuse,
     capture_loss::CaptureLoss,
     blind::Blind,
     cleartext_credentials::CleartextCredentials,
@@ -84,6 +88,9 @@ detectors! {
     web_attack::WebAttack,
     suspicious_agent::SuspiciousAgent,
     http_flood::HttpFlood,
+    sensor_trouble::SensorTrouble,
+    attack_chain::AttackChain,
+    storm::Storm,
 }
 
 impl Detectors {

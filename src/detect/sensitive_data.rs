@@ -149,7 +149,8 @@ fn cards(text: &[u8], held: &mut Held) {
             end += 1;
         }
         at = end.max(start + 1);
-        let attached = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/'));
+        let attached =
+            |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/'));
         let before = start.checked_sub(1).map(|n| &text[n]);
         if !is_card(number, digits) || attached(before) || attached(text.get(end).filter(|b| **b != b'.')) {
             continue;
@@ -197,10 +198,21 @@ fn luhn(number: u64) -> bool {
 /// Whether the text before a number calls it a card.
 fn is_labelled(before: &[u8]) -> bool {
     // Only the name of this field: what stands behind the last separator of fields.
-    let name = before.rsplit(|b| matches!(b, b'&' | b',' | b'\n' | b'{' | b';' | b'<')).next().unwrap_or_default();
-    let name: Vec<u8> = name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-    let words: [&[u8]; 9] =
-        [b"card", b"ccnum", b"ccnumber", b"ccno", b"visa", b"mastercard", b"amex", b"kaartnummer", b"cardnumber"];
+    let name =
+        before.rsplit(|b| matches!(b, b'&' | b',' | b'\n' | b'{' | b';' | b'<')).next().unwrap_or_default();
+    let name: Vec<u8> =
+        name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    let words: [&[u8]; 9] = [
+        b"card",
+        b"ccnum",
+        b"ccnumber",
+        b"ccno",
+        b"visa",
+        b"mastercard",
+        b"amex",
+        b"kaartnummer",
+        b"cardnumber",
+    ];
     let not: [&[u8]; 6] = [b"cardid", b"discard", b"vcard", b"postcard", b"giftcard", b"wildcard"];
     let has = |word: &&[u8]| name.windows(word.len()).any(|w| w == *word);
     (words.iter().any(has) || name == b"pan" || name == b"cc") && !not.iter().any(has)
@@ -209,11 +221,15 @@ fn is_labelled(before: &[u8]) -> bool {
 /// Counts private keys and keys of cloud services.
 fn keys(text: &[u8], held: &mut Held) {
     for at in places(text, b"PRIVATE") {
-        held.private_keys += u32::from(is_private_key(&text[at.saturating_sub(32)..text.len().min(at + 240)]));
+        held.private_keys +=
+            u32::from(is_private_key(&text[at.saturating_sub(32)..text.len().min(at + 240)]));
     }
     let token = |at: usize, length: usize, upper: bool| {
-        let is = |b: &u8| if upper { b.is_ascii_uppercase() || b.is_ascii_digit() } else { b.is_ascii_alphanumeric() };
-        text.get(at..at + length).is_some_and(|key| key.iter().all(is)) && !text.get(at + length).is_some_and(is)
+        let is = |b: &u8| {
+            if upper { b.is_ascii_uppercase() || b.is_ascii_digit() } else { b.is_ascii_alphanumeric() }
+        };
+        text.get(at..at + length).is_some_and(|key| key.iter().all(is))
+            && !text.get(at + length).is_some_and(is)
     };
     let begins = |at: usize| at == 0 || !text[at - 1].is_ascii_alphanumeric();
     // The name of an AWS key stands in signed addresses, too, where it is no secret.
@@ -238,11 +254,17 @@ fn is_private_key(near: &[u8]) -> bool {
         return false;
     }
     let mut body = &near[end + 16..];
-    while let Some(rest) = body.strip_prefix(b"\\n").or(body.strip_prefix(b"\\r")).or(body.strip_prefix(b"\n")).or(body.strip_prefix(b"\r")) {
+    while let Some(rest) = body
+        .strip_prefix(b"\\n")
+        .or(body.strip_prefix(b"\\r"))
+        .or(body.strip_prefix(b"\n"))
+        .or(body.strip_prefix(b"\r"))
+    {
         body = rest;
     }
     let encrypted = body.starts_with(b"Proc-Type:");
-    let base64 = body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b' ')).count();
+    let base64 =
+        body.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b' ')).count();
     encrypted || base64 >= 32
 }
 
@@ -295,7 +317,11 @@ mod tests {
             "Hi,\r\nmy credit card: 3782 822463 10005\r\n",
             "Kaartnummer: 4539-5787-6362-1486.",
         ] {
-            assert_eq!((held(text).labelled, alerts(text)), (if text.contains("3782") { 0 } else { 1 }, usize::from(!text.contains("3782"))), "{text}");
+            assert_eq!(
+                (held(text).labelled, alerts(text)),
+                (if text.contains("3782") { 0 } else { 1 }, usize::from(!text.contains("3782"))),
+                "{text}"
+            );
         }
         assert_eq!(alerts("4539 5787 6362 1486\n5555 5555 5555 4444\n4111 1111 1111 1111\n"), 1);
     }

@@ -137,7 +137,8 @@ impl SuspiciousAgent {
             return;
         }
         let tool = tool.trim_end_matches('/');
-        let summary = format!("{} asks {} for web pages with the attack tool {tool}", flow.client, flow.server);
+        let summary =
+            format!("{} asks {} for web pages with the attack tool {tool}", flow.client, flow.server);
         let evidence = evidence! {
             "tool" => tool, "user_agent" => agent, "requests" => caller.requests,
             "servers" => caller.servers.held(cx.tick(), 3600),
@@ -169,7 +170,9 @@ mod tests {
     #[test]
     fn attack_tools_are_known_by_name_and_each_is_one_low_alert() {
         let mut b = Bench::<SuspiciousAgent>::new();
-        for agent in ["sqlmap/1.7#stable (https://sqlmap.org)", "Mozilla/5.00 (Nikto/2.1.6)", "Mozilla/5.0 zgrab/0.x"] {
+        for agent in
+            ["sqlmap/1.7#stable (https://sqlmap.org)", "Mozilla/5.00 (Nikto/2.1.6)", "Mozilla/5.0 zgrab/0.x"]
+        {
             for i in 0..30 {
                 asks(&mut b, &tcp("10.0.0.66", &format!("10.0.0.{i}"), 80), agent);
                 b.wait(0.3);
@@ -209,7 +212,11 @@ mod tests {
     fn a_flood_of_made_up_sources_stays_within_its_table() {
         let mut b = Bench::<SuspiciousAgent>::with(&Default::default(), 64);
         for i in 0..5_000u32 {
-            asks(&mut b, &bench::flow(Ip::v4(i.to_be_bytes()), 4000, ip("10.0.0.9"), 80, proto::TCP), "sqlmap/1");
+            asks(
+                &mut b,
+                &bench::flow(Ip::v4(i.to_be_bytes()), 4000, ip("10.0.0.9"), 80, proto::TCP),
+                "sqlmap/1",
+            );
         }
         assert!(b.detector.callers.len() <= 16);
     }

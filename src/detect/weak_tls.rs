@@ -124,7 +124,14 @@ impl WeakTls {
         }
     }
 
-    fn found(&mut self, cx: &Context<'_>, flow: &Flow, hello: &ServerHello, reason: Reason, out: &mut Findings) {
+    fn found(
+        &mut self,
+        cx: &Context<'_>,
+        flow: &Flow,
+        hello: &ServerHello,
+        reason: Reason,
+        out: &mut Findings,
+    ) {
         let subject = hello.certificate.as_ref().map(|c| c.subject.as_str()).filter(|s| !s.is_empty());
         // A service on many addresses is one incident by its name.
         let who = subject.map_or(ip_part(flow.server), text_part);
@@ -171,11 +178,12 @@ fn weak_cipher(suite: u16) -> Option<&'static str> {
         0x0018 | 0x001a | 0x001b | 0x0034 | 0x003a | 0x006c | 0x006d | 0x00a6 | 0x00a7 | 0xc016..=0xc019 => {
             "a cipher that proves nothing about the server"
         }
-        0x0004 | 0x0005 | 0x0020 | 0x0024 | 0x008a | 0x008e | 0x0092 | 0xc002 | 0xc007 | 0xc00c | 0xc011 | 0xc033 => {
-            "the broken cipher RC4"
-        }
+        0x0004 | 0x0005 | 0x0020 | 0x0024 | 0x008a | 0x008e | 0x0092 | 0xc002 | 0xc007 | 0xc00c | 0xc011
+        | 0xc033 => "the broken cipher RC4",
         0x0009 | 0x000c | 0x000f | 0x0012 | 0x0015 | 0x001e | 0x0022 => "the broken cipher DES",
-        0x000a | 0x000d | 0x0010 | 0x0013 | 0x0016 | 0x001f | 0x0023 | 0x008b | 0x008f | 0x0093 => "the old cipher 3DES",
+        0x000a | 0x000d | 0x0010 | 0x0013 | 0x0016 | 0x001f | 0x0023 | 0x008b | 0x008f | 0x0093 => {
+            "the old cipher 3DES"
+        }
         0xc003 | 0xc008 | 0xc00d | 0xc012 | 0xc01a..=0xc01c | 0xc034 => "the old cipher 3DES",
         _ => return None,
     })
@@ -190,7 +198,13 @@ mod tests {
 
     const GOOD: u16 = 0xc02f;
 
-    fn says(b: &mut Bench<WeakTls>, server: &str, version: u16, cipher: u16, certificate: Option<(i64, bool)>) {
+    fn says(
+        b: &mut Bench<WeakTls>,
+        server: &str,
+        version: u16,
+        cipher: u16,
+        certificate: Option<(i64, bool)>,
+    ) {
         let mut flow = tcp("192.168.1.5", server, 443);
         flow.inside = [true, b.inside.contains(ip(server))];
         let certificate = certificate.map(|(until, self_signed)| Certificate {
@@ -199,7 +213,10 @@ mod tests {
             self_signed,
             ..Certificate::default()
         });
-        b.see(&Observation::TlsServer(&flow, &ServerHello { version, cipher, certificate, ..ServerHello::default() }));
+        b.see(&Observation::TlsServer(
+            &flow,
+            &ServerHello { version, cipher, certificate, ..ServerHello::default() },
+        ));
         b.wait(5.0);
     }
 

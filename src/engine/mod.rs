@@ -6,6 +6,7 @@
 mod inspect;
 mod local;
 mod report;
+mod risk;
 mod talk;
 mod transport;
 mod view;
@@ -14,13 +15,14 @@ mod watch;
 pub use report::Totals;
 
 use crate::addr::{Inside, Ip, MacAddr};
-use crate::alert::Mute;
+use crate::alert::desk::Rules;
+use crate::alert::{AlertRecord, Allow, Mute};
 use crate::capture::Frame;
 use crate::counters::Counters;
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::feeds::Feeds;
-use crate::observe::{Observation, SensorSecond};
+use crate::observe::{Observation, SensorSecond, SensorState};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
 use crate::table::reassembly::Fragments;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub live: bool,
     /// More of the same within this many seconds is the same alert.
     pub quiet_period_s: u64,
+    /// What is meant to be so.
+    pub allow: Vec<Allow>,
     /// Number of the first alert.
     pub next_alert_id: u64,
     /// Seconds learned in earlier runs.
@@ -79,6 +83,7 @@ impl Default for Settings {
             own: Vec::new(),
             live: false,
             quiet_period_s: 3600,
+            allow: Vec::new(),
             next_alert_id: 1,
             learned_s: 0,
             online_s: 300,
@@ -124,7 +129,10 @@ impl Engine {
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
         known.set_devices(settings.online_s, settings.names);
-        let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
+        let rules =
+            Rules { quiet_period_s: settings.quiet_period_s, per_minute: None, allow: settings.allow };
+        let watch =
+            Watch::new(&settings.detect, caps.keys, settings.next_alert_id, rules, settings.own.clone())?;
         Ok(Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
@@ -147,7 +155,22 @@ impl Engine {
 
     /// Wall time minus engine time, microseconds. Whoever owns the clock says when it changes.
     pub fn set_offset(&mut self, offset: i64) {
+        let seconds = offset.saturating_sub(self.known.offset()) / SECOND;
         self.known.set_offset(offset);
+        if seconds != 0 && self.now != Timestamp::MIN {
+            let step = Observation::ClockStep { seconds, live: self.live };
+            self.watch.tell(self.now, &self.known, &step);
+        }
+    }
+
+    /// Takes in what the sensor reads of itself; call every few seconds.
+    pub fn on_sensor(&mut self, state: &SensorState<'_>) {
+        self.watch.tell(self.now, &self.known, &Observation::Sensor(state));
+    }
+
+    /// Remembers an alert of an earlier run, oldest first: for the risk of its devices.
+    pub fn restore_alert(&mut self, alert: &AlertRecord) {
+        self.watch.risk.restore(&self.known, alert);
     }
 
     /// Wall time minus engine time, microseconds.
@@ -403,7 +426,7 @@ impl Engine {
                 device.dirty = false;
             }
             if let Some(device) = self.known.devices.get(&key) {
-                let record = self.known.record(key, device);
+                let record = self.record(key, device);
                 self.watch.events.push_back(Event::Device(Box::new(record)));
             }
         }

@@ -100,7 +100,8 @@ pub enum Content {
 
 impl Content {
     fn of(value: &[u8]) -> Content {
-        let kind: Vec<u8> = value.iter().take(48).take_while(|b| **b != b';').map(u8::to_ascii_lowercase).collect();
+        let kind: Vec<u8> =
+            value.iter().take(48).take_while(|b| **b != b';').map(u8::to_ascii_lowercase).collect();
         let kind = kind.trim_ascii_end();
         match kind {
             b"application/x-www-form-urlencoded" => Content::Form,

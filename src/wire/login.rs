@@ -1,7 +1,7 @@
 //! Log-ins, where a protocol shows them in the clear: whose password was readable, and what the server thought of it.
 //!
-//! FTP, SMTP, POP3, IMAP and Telnet are read as conversations. MySQL, PostgreSQL, VNC, MQTT, SMB: one look at what a
-//! server answered.
+//! FTP, SMTP, POP3, IMAP and Telnet are read as conversations. MySQL, PostgreSQL, VNC, MQTT: one look at what a server
+//! answered.
 
 mod binary;
 pub mod ftp;
@@ -10,6 +10,7 @@ mod lines;
 pub mod pop3;
 pub mod smtp;
 pub mod telnet;
+pub mod vnc;
 
 use super::credential::Seen;
 
@@ -73,7 +74,6 @@ impl Service {
             5432 => Service::PostgreSql,
             5900..=5909 => Service::Vnc,
             1883 => Service::Mqtt,
-            139 | 445 => Service::Smb,
             _ => return None,
         })
     }
@@ -105,7 +105,8 @@ impl Service {
             Service::PostgreSql => binary::postgresql(from_server),
             Service::Vnc => binary::vnc(from_server),
             Service::Mqtt => binary::mqtt(from_server),
-            Service::Smb => binary::smb(from_server),
+            // Read as a conversation, see `wire::smb`.
+            Service::Smb => None,
         }
     }
 }
@@ -208,6 +209,7 @@ pub(in crate::wire) mod tests {
                 survives::<pop3::Pop3>(&turns);
                 survives::<imap::Imap>(&turns);
                 survives::<telnet::Telnet>(&turns);
+                survives::<vnc::Vnc>(&turns);
             }
         }
     }

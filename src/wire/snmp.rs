@@ -16,7 +16,11 @@ pub fn community(payload: &[u8]) -> Option<Seen> {
     let version = element(&mut message, INTEGER)?;
     let community = element(&mut message, OCTETS)?;
     let request = message.u8()?;
-    if !matches!(version, [0 | 1]) || !matches!(request, GET..=SET | GET_BULK) || request == GET + 2 || community.is_empty() {
+    if !matches!(version, [0 | 1])
+        || !matches!(request, GET..=SET | GET_BULK)
+        || request == GET + 2
+        || community.is_empty()
+    {
         return None;
     }
     let default = community == b"public" && request != SET;
@@ -55,7 +59,9 @@ mod tests {
         assert!(read.default && read.user.is_empty());
         assert!(!community(&message(0, b"s3cret", 0xa1)).expect("get-next").default);
         assert!(!community(&message(1, b"public", SET)).expect("a write").default);
-        for silent in [message(3, b"x", GET), message(1, b"public", 0xa2), message(1, b"", GET), message(1, b"x", 0xa7)] {
+        for silent in
+            [message(3, b"x", GET), message(1, b"public", 0xa2), message(1, b"", GET), message(1, b"x", 0xa7)]
+        {
             assert_eq!(community(&silent), None);
         }
     }

@@ -196,7 +196,8 @@ fn in_value(field: &[u8]) -> Signs {
         [b"select ", b"insert ", b"update ", b"delete ", b"create ", b"show ", b"alter ", b"with ", b"("];
     let mut signs = in_text(&text);
     if verbs.iter().any(|verb| statement.starts_with(verb)) {
-        let sql = ALL.iter().filter(|(_, group, ..)| *group == Group::Sql).fold(0, |all, (bit, ..)| all | bit);
+        let sql =
+            ALL.iter().filter(|(_, group, ..)| *group == Group::Sql).fold(0, |all, (bit, ..)| all | bit);
         signs = Signs(signs.0 & !sql);
     }
     let value = statement;
@@ -227,15 +228,13 @@ fn in_text(text: &[u8]) -> Signs {
         b"null,null,null",
     ];
     s.add(has_any(text, &extracts), Signs::EXTRACT);
-    let ends: [&[u8]; 7] =
-        [b"'--", b"' --", b"' #", b"';", b"' order by ", b"' and ", b"') "];
+    let ends: [&[u8]; 7] = [b"'--", b"' --", b"' #", b"';", b"' order by ", b"' and ", b"') "];
     s.add(has_any(text, &ends), Signs::QUOTE);
     s.add(has(text, b"<script"), Signs::SCRIPT);
     let handlers: [&[u8]; 6] =
         [b"onerror=", b"onload=", b"onmouseover=", b"onfocus=", b"=javascript:", b"<svg"];
     s.add(has_any(text, &handlers), Signs::HANDLER);
-    let dialogs: [&[u8]; 5] =
-        [b"alert(", b"alert`", b"prompt(", b"document.cookie", b"string.fromcharcode"];
+    let dialogs: [&[u8]; 5] = [b"alert(", b"alert`", b"prompt(", b"document.cookie", b"string.fromcharcode"];
     s.add(has_any(text, &dialogs), Signs::DIALOG);
     s.add(count(text, b"../") + count(text, b"..\\") >= 2, Signs::DOTS);
     let files: [&[u8]; 10] = [
@@ -286,7 +285,8 @@ fn is_tautology(text: &[u8]) -> bool {
         (!bare.is_empty() && bare.len() <= 16 && bare.iter().all(u8::is_ascii_alphanumeric)).then_some(bare)
     };
     text.windows(4).enumerate().any(|(at, w)| {
-        let word = if matches!(w, b"or 1" | b"or '" | b"or \"" | b"or (") || w.starts_with(b"or ") { 3 } else { 4 };
+        let word =
+            if matches!(w, b"or 1" | b"or '" | b"or \"" | b"or (") || w.starts_with(b"or ") { 3 } else { 4 };
         let begins = at == 0 || b" '\")(;0123456789".contains(&text[at - 1]);
         if !begins || !(w.starts_with(b"or ") || w == b"and ") {
             return false;
@@ -294,8 +294,15 @@ fn is_tautology(text: &[u8]) -> bool {
         let rest = &text[at + word..];
         let Some(equals) = rest.iter().take(24).position(|b| *b == b'=') else { return false };
         let right = &rest[equals + 1..];
-        let space = right.iter().take(24).skip(1).position(|b| b" -#&;)/".contains(b)).map_or(right.len().min(24), |n| n + 1);
-        let (Some(left), Some(right)) = (literal(&rest[..equals]), literal(&right[..space])) else { return false };
+        let space = right
+            .iter()
+            .take(24)
+            .skip(1)
+            .position(|b| b" -#&;)/".contains(b))
+            .map_or(right.len().min(24), |n| n + 1);
+        let (Some(left), Some(right)) = (literal(&rest[..equals]), literal(&right[..space])) else {
+            return false;
+        };
         let numbers = |n: &[u8]| n.iter().all(u8::is_ascii_digit);
         left == right || (numbers(&left) && numbers(&right))
     })
@@ -303,9 +310,30 @@ fn is_tautology(text: &[u8]) -> bool {
 
 /// Words that come behind a separator in an injected command.
 const COMMANDS: [&[u8]; 24] = [
-    b"id", b"whoami", b"cat", b"ls", b"wget", b"curl", b"nc", b"ping", b"uname", b"sleep", b"bash", b"sh",
-    b"tftp", b"busybox", b"chmod", b"rm", b"echo", b"powershell", b"dir", b"type", b"net", b"ipconfig",
-    b"ifconfig", b"nslookup",
+    b"id",
+    b"whoami",
+    b"cat",
+    b"ls",
+    b"wget",
+    b"curl",
+    b"nc",
+    b"ping",
+    b"uname",
+    b"sleep",
+    b"bash",
+    b"sh",
+    b"tftp",
+    b"busybox",
+    b"chmod",
+    b"rm",
+    b"echo",
+    b"powershell",
+    b"dir",
+    b"type",
+    b"net",
+    b"ipconfig",
+    b"ifconfig",
+    b"nslookup",
 ];
 
 /// Whether there is a command behind a separator, and one that downloads.
@@ -326,14 +354,16 @@ fn commands(text: &[u8]) -> (bool, bool) {
         let loads = matches!(word, b"wget" | b"curl" | b"tftp" | b"busybox") && ended;
         fetch |= loads && has_any(after, &[b"http://", b"https://", b"/tmp/", b" -g ", b".sh"]);
     }
-    let bare = has_any(text, &[b"wget http", b"curl http"]) && has_any(text, &[b"chmod ", b"| sh", b"|sh", b"/tmp/"]);
+    let bare = has_any(text, &[b"wget http", b"curl http"])
+        && has_any(text, &[b"chmod ", b"| sh", b"|sh", b"/tmp/"]);
     (shell, fetch || bare)
 }
 
 /// A script that is handed a command: `shell.php?cmd=id`.
 fn is_shell_parameter(path: &[u8], query: &[u8]) -> bool {
     let path = path.to_ascii_lowercase();
-    let script = [&b".php"[..], b".asp", b".aspx", b".jsp", b".jspx", b".cgi"].iter().any(|end| path.ends_with(end));
+    let script =
+        [&b".php"[..], b".asp", b".aspx", b".jsp", b".jspx", b".cgi"].iter().any(|end| path.ends_with(end));
     script
         && query.split(|b| *b == b'&').any(|field| {
             let Some(equals) = field.iter().position(|b| *b == b'=') else { return false };
@@ -350,8 +380,13 @@ pub fn proof(signs: Signs, text: &[u8]) -> Option<&'static str> {
     let reads = signs.has(Group::Path) || signs.has(Group::Xml) || signs.has(Group::Ssrf);
     let runs = signs.has(Group::Command) || signs.has(Group::WebShell) || signs.has(Group::Log4Shell);
     let files: [&[u8]; 4] = [b"root:x:0:0:", b"root:*:0:0:", b"[boot loader]", b"; for 16-bit app support"];
-    let output: [&[u8]; 5] =
-        [b"nt authority\\system", b"Windows IP Configuration", b"Volume Serial Number", b"root:x:0:0:", b"GNU/Linux"];
+    let output: [&[u8]; 5] = [
+        b"nt authority\\system",
+        b"Windows IP Configuration",
+        b"Volume Serial Number",
+        b"root:x:0:0:",
+        b"GNU/Linux",
+    ];
     let errors: [&[u8]; 9] = [
         b"You have an error in your SQL syntax",
         b"SQLSTATE[",
@@ -373,7 +408,9 @@ pub fn proof(signs: Signs, text: &[u8]) -> Option<&'static str> {
         Some("an error of the database")
     } else if signs.has(Group::Script) && has_any(text, &scripts) {
         Some("the script, unchanged")
-    } else if signs.has(Group::Ssrf) && has_any(text, &[b"SecretAccessKey", b"security-credentials", b"ami-id"]) {
+    } else if signs.has(Group::Ssrf)
+        && has_any(text, &[b"SecretAccessKey", b"security-credentials", b"ami-id"])
+    {
         Some("cloud metadata")
     } else {
         None
@@ -523,7 +560,8 @@ mod tests {
 
     #[test]
     fn a_page_posted_by_its_author_and_a_query_of_a_database_tool_are_no_attack() {
-        let post = b"title=Hello&body=<p onclick='x()'>See <script>alert(document.cookie)</script> <svg onload=a()>";
+        let post =
+            b"title=Hello&body=<p onclick='x()'>See <script>alert(document.cookie)</script> <svg onload=a()>";
         assert_eq!(in_body(Content::Form, post).weight(), 1);
         let query = b"db=shop&sql_query=SELECT+table_name+FROM+information_schema.tables+UNION+SELECT+1--+'";
         assert!(in_body(Content::Form, query).weight() <= 1);
@@ -531,7 +569,8 @@ mod tests {
         assert!(in_body(Content::Json, grafana).weight() <= 1);
         let login = b"user=admin'+or+'1'='1'--+&password=x";
         assert!(in_body(Content::Form, login).weight() >= 2);
-        let entity = br#"<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>"#;
+        let entity =
+            br#"<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>"#;
         assert!(in_body(Content::Xml, entity).groups().contains(&Group::Xml));
     }
 

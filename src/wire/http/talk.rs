@@ -2,7 +2,9 @@
 //! skipped unseen.
 
 use super::attack::{self, Group, Signs};
-use super::{Auth, Content, MAX_HEAD, Request, form, head_length, looks_request, request, response, status_of};
+use super::{
+    Auth, Content, MAX_HEAD, Request, form, head_length, looks_request, request, response, status_of,
+};
 use crate::wire::Parsed;
 use crate::wire::credential::{Protocol, Seen};
 use crate::wire::talk::{Conversation, Heard, Side};
@@ -104,7 +106,9 @@ impl Conversation for Talk {
     fn hear(&mut self, side: Side, bytes: &[u8], say: Say<'_>) -> Heard {
         let mut at = 0u64;
         loop {
-            let Some(rest) = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).filter(|r| !r.is_empty()) else {
+            let Some(rest) =
+                usize::try_from(at).ok().and_then(|at| bytes.get(at..)).filter(|r| !r.is_empty())
+            else {
                 return Heard::Took(usize::try_from(at).unwrap_or(usize::MAX));
             };
             match self.step(side, rest, say) {
@@ -378,7 +382,8 @@ mod tests {
 
     #[test]
     fn every_request_and_answer_of_a_connection_is_told_however_it_is_cut() {
-        let picture = [b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n".to_vec(), vec![b'H'; 40_000]].concat();
+        let picture =
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n".to_vec(), vec![b'H'; 40_000]].concat();
         let chunks = b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n\
             5;x=y\r\nhello\r\n3\r\nyou\r\n0\r\nA: b\r\n\r\n";
         let post = b"POST /log HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 19\r\n\r\n\
@@ -394,7 +399,16 @@ mod tests {
             (Side::Server, b"HTTP/1.1 304 Not Modified\r\n\r\n"),
         ];
         let want = [
-            "GET /a", "200", "HEAD /h", "GET /b", "200", "200", "POST /log", "HTTP form:anna", "GET /next", "404",
+            "GET /a",
+            "200",
+            "HEAD /h",
+            "GET /b",
+            "200",
+            "200",
+            "POST /log",
+            "HTTP form:anna",
+            "GET /next",
+            "404",
             "304",
         ];
         for size in [1, 7, 100, 1448, 65_000] {

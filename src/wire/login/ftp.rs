@@ -19,10 +19,12 @@ impl Conversation for Ftp {
     fn begins(side: Side, bytes: &[u8], port: u16) -> bool {
         match side {
             Side::Client => {
-                port == 21 && ["USER ", "AUTH ", "FEAT", "SYST", "HELP"].iter().any(|c| lines::starts(bytes, c))
+                port == 21
+                    && ["USER ", "AUTH ", "FEAT", "SYST", "HELP"].iter().any(|c| lines::starts(bytes, c))
             }
             Side::Server => {
-                let greets = matches!(bytes, [b'2', b'2', b'0', b' ' | b'-', ..] | [b'1', b'2', b'0', b' ', ..]);
+                let greets =
+                    matches!(bytes, [b'2', b'2', b'0', b' ' | b'-', ..] | [b'1', b'2', b'0', b' ', ..]);
                 let first = &bytes[..bytes.len().min(256)];
                 greets && !matches!(port, 25 | 587) && (port == 21 || lines::contains(first, "ftp"))
             }
@@ -100,7 +102,8 @@ mod tests {
         assert_eq!(told::<Ftp>(&anonymous), ["Accepted"]);
         let tls = [C("AUTH TLS\r\n"), S("234 AUTH TLS OK.\r\n"), C("PASS x\r\n")];
         assert_eq!(told::<Ftp>(&tls), ["enough"]);
-        let refused = [C("AUTH TLS\r\n"), S("530 Please login with USER and PASS.\r\n"), C("USER a\r\nPASS x\r\n")];
+        let refused =
+            [C("AUTH TLS\r\n"), S("530 Please login with USER and PASS.\r\n"), C("USER a\r\nPASS x\r\n")];
         assert_eq!(told::<Ftp>(&refused), ["FTP a"]);
     }
 
@@ -110,7 +113,9 @@ mod tests {
         assert!(Ftp::begins(Side::Server, b"220 ready\r\n", 21));
         assert!(!Ftp::begins(Side::Server, b"220 mail.example ESMTP\r\n", 25));
         assert!(!Ftp::begins(Side::Server, b"HTTP/1.1 220 x", 21));
-        assert!(Ftp::begins(Side::Client, b"USER a\r\n", 21) && !Ftp::begins(Side::Client, b"USER a b\r\n", 6667));
+        assert!(
+            Ftp::begins(Side::Client, b"USER a\r\n", 21) && !Ftp::begins(Side::Client, b"USER a b\r\n", 6667)
+        );
     }
 
     #[test]

@@ -111,7 +111,8 @@ impl Imap {
 fn command(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut words = line.splitn(3, |b| *b == b' ');
     let (tag, word) = (words.next()?, words.next()?);
-    let tagged = !tag.is_empty() && tag.len() <= 32 && tag.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.');
+    let tagged =
+        !tag.is_empty() && tag.len() <= 32 && tag.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.');
     let known = word.first().is_some_and(u8::is_ascii_alphabetic);
     (tagged && known).then(|| (tag, word, words.next().unwrap_or_default()))
 }
@@ -154,13 +155,22 @@ mod tests {
 
     #[test]
     fn each_way_to_log_in_is_read() {
-        let quoted = [S("* OK ready\r\n"), C("a1 LOGIN \"anna\" \"se cret\"\r\n"), S("* CAPABILITY X\r\na1 OK LOGIN completed\r\n")];
+        let quoted = [
+            S("* OK ready\r\n"),
+            C("a1 LOGIN \"anna\" \"se cret\"\r\n"),
+            S("* CAPABILITY X\r\na1 OK LOGIN completed\r\n"),
+        ];
         assert_eq!(told::<Imap>(&quoted), ["IMAP anna", "Accepted"]);
         let bare = [C("a.1 login anna secret\r\n"), S("a1 NO [AUTHENTICATIONFAILED] no\r\n")];
         assert_eq!(told::<Imap>(&bare), ["IMAP anna", "Failed"]);
         let literals = [C("a LOGIN {4}\r\n"), S("+ \r\n"), C("anna {6}\r\n"), S("+ \r\n"), C("secret\r\n")];
         assert_eq!(told::<Imap>(&literals), ["IMAP anna"]);
-        let plain = [C("2 AUTHENTICATE PLAIN\r\n"), S("+ \r\n"), C("AGFubmEAaGVp\r\n"), S("2 OK AUTHENTICATE completed\r\n")];
+        let plain = [
+            C("2 AUTHENTICATE PLAIN\r\n"),
+            S("+ \r\n"),
+            C("AGFubmEAaGVp\r\n"),
+            S("2 OK AUTHENTICATE completed\r\n"),
+        ];
         assert_eq!(told::<Imap>(&plain), ["IMAP anna", "Accepted"]);
         assert_eq!(told::<Imap>(&[C("2 AUTHENTICATE PLAIN AGFubmEAaGVp\r\n")]), ["IMAP anna"]);
         let tls = [C("a STARTTLS\r\n"), S("a OK begin\r\n"), C("b LOGIN a b\r\n")];

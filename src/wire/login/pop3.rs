@@ -29,7 +29,9 @@ impl Conversation for Pop3 {
 
     fn begins(side: Side, bytes: &[u8], port: u16) -> bool {
         match side {
-            Side::Client => port == 110 && ["USER ", "CAPA", "AUTH", "APOP "].iter().any(|c| lines::starts(bytes, c)),
+            Side::Client => {
+                port == 110 && ["USER ", "CAPA", "AUTH", "APOP "].iter().any(|c| lines::starts(bytes, c))
+            }
             Side::Server => bytes.starts_with(b"+OK ") || (port == 110 && bytes.starts_with(b"+OK")),
         }
     }
@@ -99,11 +101,18 @@ fn worded(line: &[u8]) -> Option<Outcome> {
         let about_login =
             ["[auth]", "authentication", "authorization", "password", "login", "logon", "credentials"];
         // "Plaintext authentication disallowed": nothing was tried.
-        return (lines::any(text, &about_login) && !lines::contains(text, "plaintext")).then_some(Outcome::Failed);
+        return (lines::any(text, &about_login) && !lines::contains(text, "plaintext"))
+            .then_some(Outcome::Failed);
     }
     let text = line.strip_prefix(b"+OK ")?;
-    let inside =
-        ["logged in", "logged on", "maildrop has", "maildrop ready", "mailbox open", "authentication success"];
+    let inside = [
+        "logged in",
+        "logged on",
+        "maildrop has",
+        "maildrop ready",
+        "mailbox open",
+        "authentication success",
+    ];
     lines::any(text, &inside).then_some(Outcome::Accepted)
 }
 
@@ -132,7 +141,10 @@ mod tests {
 
     #[test]
     fn hashed_and_encrypted_log_ins_show_no_password() {
-        assert_eq!(told::<Pop3>(&[C("APOP anna c4c9334bac560ecc979e58001b3e22fb\r\n"), S("+OK\r\n")]), ["Accepted"]);
+        assert_eq!(
+            told::<Pop3>(&[C("APOP anna c4c9334bac560ecc979e58001b3e22fb\r\n"), S("+OK\r\n")]),
+            ["Accepted"]
+        );
         assert_eq!(told::<Pop3>(&[C("STLS\r\n"), S("+OK begin\r\n"), C("PASS x\r\n")]), ["enough"]);
     }
 

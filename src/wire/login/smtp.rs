@@ -131,9 +131,16 @@ mod tests {
     fn each_way_to_log_in_is_read() {
         let plain = [C("EHLO a\r\n"), C("AUTH PLAIN AGFubmEAaGVp\r\n"), S("235 2.7.0 ok\r\n")];
         assert_eq!(told::<Smtp>(&plain), ["SMTP anna", "Accepted"]);
-        let later = [C("auth plain\r\n"), S("334 \r\n"), C("AGFubmEAaGVp\r\n"), S("535-5.7.8 a\r\n535 5.7.8 no\r\n")];
+        let later =
+            [C("auth plain\r\n"), S("334 \r\n"), C("AGFubmEAaGVp\r\n"), S("535-5.7.8 a\r\n535 5.7.8 no\r\n")];
         assert_eq!(told::<Smtp>(&later), ["SMTP anna", "Failed"]);
-        let login = [C("AUTH LOGIN\r\n"), S("334 VXNlcm5hbWU6\r\n"), C("YW5uYQ==\r\n"), S("334 UGFzc3dvcmQ6\r\n"), C("aGVp\r\n")];
+        let login = [
+            C("AUTH LOGIN\r\n"),
+            S("334 VXNlcm5hbWU6\r\n"),
+            C("YW5uYQ==\r\n"),
+            S("334 UGFzc3dvcmQ6\r\n"),
+            C("aGVp\r\n"),
+        ];
         assert_eq!(told::<Smtp>(&login), ["SMTP anna"]);
         let hashed = [C("AUTH CRAM-MD5\r\n"), S("334 PDEyMw==\r\n"), C("YW5uYSBhYmM=\r\n"), S("235 ok\r\n")];
         assert_eq!(told::<Smtp>(&hashed), ["Accepted"]);
@@ -143,7 +150,12 @@ mod tests {
     fn tls_ends_it_and_mail_is_shown_without_its_commands() {
         let tls = [C("STARTTLS\r\n"), S("220 go\r\n"), C("AUTH PLAIN AGFubmEAaGVp\r\n")];
         assert_eq!(told::<Smtp>(&tls), ["enough"]);
-        let mail = [C("DATA\r\n"), S("354 go\r\n"), C("Subject: x\r\n\r\nAUTH LOGIN\r\n.\r\nQUIT\r\n"), S("250 ok\r\n")];
+        let mail = [
+            C("DATA\r\n"),
+            S("354 go\r\n"),
+            C("Subject: x\r\n\r\nAUTH LOGIN\r\n.\r\nQUIT\r\n"),
+            S("250 ok\r\n"),
+        ];
         assert_eq!(told::<Smtp>(&mail), ["Subject: x||AUTH LOGIN"]);
     }
 }

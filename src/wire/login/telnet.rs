@@ -119,8 +119,11 @@ impl Telnet {
     fn prompted(&mut self, say: &mut dyn FnMut(Said<'_>)) {
         let prompt = self.line.trim_ascii();
         let asks = |words: &[&str]| {
-            let text = prompt.strip_suffix(b":").or(prompt.strip_suffix(b">")).unwrap_or_default().trim_ascii();
-            words.iter().any(|word| text.len() >= word.len() && lines::starts(&text[text.len() - word.len()..], word))
+            let text =
+                prompt.strip_suffix(b":").or(prompt.strip_suffix(b">")).unwrap_or_default().trim_ascii();
+            words
+                .iter()
+                .any(|word| text.len() >= word.len() && lines::starts(&text[text.len() - word.len()..], word))
         };
         if asks(&["login", "username", "user", "user name", "account", "logon"]) {
             if self.typing == Typing::Judged {
@@ -222,7 +225,10 @@ mod tests {
     #[test]
     fn negotiations_are_passed_over_and_an_empty_password_is_none() {
         let negotiate = "\u{0}";
-        assert_eq!(told::<Telnet>(&[S(negotiate), S("login: "), C("a\r\n"), S("Password: "), C("\r\n"), S("$ ")]), [""; 0]);
+        assert_eq!(
+            told::<Telnet>(&[S(negotiate), S("login: "), C("a\r\n"), S("Password: "), C("\r\n"), S("$ ")]),
+            [""; 0]
+        );
         let mut telnet = Telnet::default();
         let bytes = [255, 253, 24, 255, 250, 24, 0, b'x', 255, 240, b'h', b'i', 255];
         assert_eq!(telnet.hear(Side::Server, &bytes, &mut |_| ()), Heard::Took(12));
