@@ -133,10 +133,11 @@ pub fn looks_request(payload: &[u8]) -> bool {
     payload.first().is_some_and(u8::is_ascii_uppercase) && method(payload).is_some()
 }
 
-/// Whether a first payload begins a response.
-#[inline]
-pub fn looks_response(payload: &[u8]) -> bool {
-    status_of(payload).is_some()
+/// The same, and its first line, when it is whole, ends with the version: RTSP and SIP know the same methods.
+pub fn begins_request(payload: &[u8]) -> bool {
+    let line = first_line(payload);
+    let whole = line.len() < payload.len();
+    looks_request(payload) && (!whole || line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"))
 }
 
 /// Looks for a request head at the start of what a client sent; heads over 8 KiB are read as far as they go.

@@ -141,7 +141,7 @@ pub fn in_head(head: &[u8], target: &str) -> Signs {
     if target.iter().any(|b| b"%'\"<>;|$`({\\*".contains(b)) || has(target, b"..") || has(target, b"=") {
         signs = in_target(target);
     }
-    if head.windows(2).any(|w| matches!(w, b"${" | b"$%" | b") ")) {
+    if has_any(head, &[b"${", b"$%", b"() {"]) {
         let head = normal(&head[..head.len().min(LOOKED_AT)], false);
         signs.add(is_jndi(&head), Signs::JNDI);
         signs.add(has(&head, b"() {") && has(&head, b";"), Signs::SHELLSHOCK);

@@ -3,7 +3,8 @@
 
 use super::attack::{self, Group, Signs};
 use super::{
-    Auth, Content, MAX_HEAD, Request, form, head_length, looks_request, request, response, status_of,
+    Auth, Content, MAX_HEAD, Request, begins_request, form, head_length, looks_request, request, response,
+    status_of,
 };
 use crate::wire::Parsed;
 use crate::wire::credential::{Protocol, Seen};
@@ -98,7 +99,7 @@ impl Conversation for Talk {
 
     fn begins(side: Side, bytes: &[u8], _port: u16) -> bool {
         match side {
-            Side::Client => looks_request(bytes) && !matches!(request(bytes), Parsed::No),
+            Side::Client => begins_request(bytes),
             Side::Server => status_of(bytes).is_some(),
         }
     }

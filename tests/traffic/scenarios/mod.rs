@@ -14,7 +14,7 @@ mod gear;
 mod habits;
 mod lan;
 mod malware;
-mod plaintext;
+pub mod plaintext;
 mod recon;
 mod sensor;
 mod together;
