@@ -2,7 +2,9 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::alert::{Alert, Finding};
+use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, Side};
+use crate::table::habits::{Fresh, Upload};
 use crate::wire::{
     arp::Arp, coap, credential, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc,
     rtsp, smb, tls,
@@ -106,6 +108,8 @@ pub enum Observation<'a> {
     Rtsp(&'a Flow, &'a rtsp::Said<'a>),
     /// A DCE/RPC message, over TCP or in an SMB pipe.
     Rpc(&'a Flow, &'a rpc::Said),
+    /// A device does something that it never did before, or sends out more than it usually does.
+    Habit(&'a HabitSeen<'a>),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// An alert was raised, or one that is open became more severe.
@@ -160,6 +164,7 @@ pub mod interest {
     pub const MQTT: u64 = 1 << 36;
     pub const IOT: u64 = 1 << 37;
     pub const RPC: u64 = 1 << 20;
+    pub const HABIT: u64 = 1 << 39;
 }
 
 impl<'a> Observation<'a> {
@@ -223,6 +228,7 @@ impl Observation<'_> {
             Observation::Mqtt(..) => interest::MQTT,
             Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
             Observation::Rpc(..) => interest::RPC,
+            Observation::Habit(_) => interest::HABIT,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }
@@ -331,6 +337,31 @@ pub struct ListState<'a> {
     pub problem: Option<&'a str>,
     /// Hours since it was fetched; unknown for files that someone else keeps.
     pub age_hours: Option<u64>,
+}
+
+/// Something new about a device, after its learning time.
+#[derive(Clone, Copy, Debug)]
+pub struct HabitSeen<'a> {
+    /// The device.
+    pub device: DeviceKey,
+    /// The address it used.
+    pub ip: Ip,
+    /// The name of the other side, when it has one.
+    pub name: Option<&'a str>,
+    /// What is new.
+    pub what: Habit<'a>,
+}
+
+/// What is new about a device.
+#[derive(Clone, Copy, Debug)]
+pub enum Habit<'a> {
+    /// It opened a flow to a destination, or by a port or protocol, that is not usual for it. Once a day per flow.
+    Contact(&'a Flow, Fresh),
+    /// It serves a port that it did not serve before. Once.
+    Offer(&'a Flow, Fresh),
+    /// It sent more to a destination that is not usual for it; by what flow, and what that adds up to. Again and again
+    /// while it goes on.
+    Upload(&'a Flow, Upload),
 }
 
 /// What the sensor did in one second.

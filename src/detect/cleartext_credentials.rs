@@ -1,13 +1,14 @@
 //! `cleartext_credentials`: a password travels so that everybody on the way can read it.
 //!
-//! Evidence: the log-in itself, as FTP, Telnet, SMTP, POP3, IMAP, HTTP, SNMP, MQTT, LDAP or VNC show it. Whose password
-//! it is is told; the password is never kept. What the server answers decides: a password that it refused is not one,
+//! Evidence: the log-in itself, as FTP, Telnet, SMTP, POP3, IMAP, HTTP, SNMP, MQTT, LDAP or VNC show it. Whose
+//! password that is, is told; the password is never kept. What the server answers decides: a password that it refused is not one,
 //! so a failed log-in is low (and nothing when it comes from outside: guesses are `brute_force`). When no answer comes
-//! within `wait_seconds`, the log-in counts.
+//! within `wait_seconds`, nobody knows, and inside that is low.
 //!
 //! Known false alarms: none by mistake, but many devices at home know no better: cameras, printers and old routers log
-//! in over plain HTTP. Inside it is therefore medium, and reading with the SNMP community `public`, which printer
-//! drivers do all day, is low.
+//! in over plain HTTP. Inside it is therefore medium. Two things that homes are full of are low inside: MQTT between
+//! plugs and their broker, one alert per broker, and reading with the SNMP community `public`, which printer drivers do
+//! all day, one alert per reader.
 
 use super::settings::settings;
 use super::window::{Pace, Tick};
@@ -29,6 +30,25 @@ settings! {
         wait_seconds: u32 = 5, 1..=60;
         /// Whether the alert names the user. Without it you know the device only.
         show_user: bool = true;
+    }
+}
+
+/// What the server said to a log-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// Let in.
+    Accepted,
+    /// Wrong name or password.
+    Refused,
+    /// Something: a page, which does not say what became of the form.
+    Something,
+    /// Nothing in time.
+    Nothing,
+}
+
+impl Answer {
+    fn of(accepted: bool) -> Answer {
+        if accepted { Answer::Accepted } else { Answer::Refused }
     }
 }
 
@@ -110,20 +130,20 @@ impl Detector for CleartextCredentials {
             }
             _ if self.waiting.is_empty() => {}
             Observation::Login(flow, _, outcome) => {
-                self.answered(cx, flow, Some(*outcome == Outcome::Accepted), out);
+                self.answered(cx, flow, Answer::of(*outcome == Outcome::Accepted), out);
             }
             Observation::Ldap(flow, ldap::Said::Bound { code }) => {
-                self.answered(cx, flow, Some(*code == 0), out);
+                self.answered(cx, flow, Answer::of(*code == 0), out);
             }
-            Observation::HttpStatus(flow, 401 | 403 | 407) => self.answered(cx, flow, Some(false), out),
-            Observation::HttpStatus(flow, 200..) => self.answered(cx, flow, None, out),
-            Observation::FlowEnded(flow) => self.answered(cx, flow, None, out),
+            Observation::HttpStatus(flow, 401 | 403 | 407) => self.answered(cx, flow, Answer::Refused, out),
+            Observation::HttpStatus(flow, 200..) => self.answered(cx, flow, Answer::Something, out),
+            Observation::FlowEnded(flow) => self.answered(cx, flow, Answer::Nothing, out),
             Observation::Second(_) => {
                 while let Some(waiting) = self.waiting.pop_front() {
                     if cx.tick().within(waiting.since, self.settings.wait_seconds) {
                         return self.waiting.push_front(waiting);
                     }
-                    self.judge(cx, &waiting, None, out);
+                    self.judge(cx, &waiting, Answer::Nothing, out);
                 }
             }
             _ => {}
@@ -141,47 +161,53 @@ impl CleartextCredentials {
             since: cx.tick(),
         };
         if seen.accepted.is_some() || matches!(seen.protocol, Protocol::Snmp | Protocol::Vnc) {
-            return self.judge(cx, &waiting, seen.accepted, out);
+            return self.judge(cx, &waiting, seen.accepted.map_or(Answer::Something, Answer::of), out);
         }
         if self.waiting.len() == MAX_WAITING
             && let Some(oldest) = self.waiting.pop_front()
         {
-            self.judge(cx, &oldest, None, out);
+            self.judge(cx, &oldest, Answer::Nothing, out);
         }
         self.waiting.push_back(waiting);
     }
 
     /// The server answered (or the flow ended) whatever waits on this flow.
-    fn answered(&mut self, cx: &Context<'_>, flow: &Flow, accepted: Option<bool>, out: &mut Findings) {
+    fn answered(&mut self, cx: &Context<'_>, flow: &Flow, answer: Answer, out: &mut Findings) {
         let ends = ((flow.client, flow.client_port), (flow.server, flow.server_port));
         while let Some(at) = self.waiting.iter().position(|w| (w.client, w.server) == ends) {
             let Some(waiting) = self.waiting.remove(at) else { return };
-            self.judge(cx, &waiting, accepted, out);
+            self.judge(cx, &waiting, answer, out);
         }
     }
 
-    fn severity(login: &Waiting, accepted: Option<bool>) -> Option<Severity> {
+    fn severity(login: &Waiting, answer: Answer) -> Option<Severity> {
         let [from_inside, to_inside] = login.inside;
-        Some(match (accepted, from_inside && to_inside) {
-            (Some(false), _) if !from_inside => return None,
-            (Some(false), _) => Severity::Low,
-            (_, true) if login.seen.default => Severity::Low,
+        let homely = login.seen.default || login.seen.protocol == Protocol::Mqtt;
+        Some(match (answer, from_inside && to_inside) {
+            (Answer::Refused, _) if !from_inside => return None,
+            (Answer::Refused, _) | (Answer::Nothing, true) => Severity::Low,
+            (_, true) if homely => Severity::Low,
             (_, true) => Severity::Medium,
             (_, false) if login.seen.default => Severity::Medium,
             // Whether it was right nobody knows, and strangers guess.
-            (None, false) if !from_inside => Severity::Medium,
+            (Answer::Something | Answer::Nothing, false) if !from_inside => Severity::Medium,
             (_, false) => Severity::High,
         })
     }
 
-    fn judge(&mut self, cx: &Context<'_>, login: &Waiting, accepted: Option<bool>, out: &mut Findings) {
-        let Some(severity) = Self::severity(login, accepted) else { return };
+    fn judge(&mut self, cx: &Context<'_>, login: &Waiting, answer: Answer, out: &mut Findings) {
+        let Some(severity) = Self::severity(login, answer) else { return };
         let (client, server, protocol) = (login.client.0, login.server.0, login.seen.protocol);
-        // Drivers ask whole networks with `public`: that is one incident of the one who asks.
-        let whom = if login.seen.default { client } else { server };
-        let (shown, _) = self.shown.entry((client, whom, protocol), Shown::default);
+        let (who, whom) = match protocol {
+            // Drivers ask whole networks with `public`: that is one incident of the one who asks.
+            _ if login.seen.default => (client, client),
+            // Every plug in the house logs in to the one broker.
+            Protocol::Mqtt if login.inside == [true; 2] => (server, server),
+            _ => (client, server),
+        };
+        let (shown, _) = self.shown.entry((who, whom, protocol), Shown::default);
         shown.times = shown.times.saturating_add(1);
-        shown.refused = shown.refused.saturating_add(u32::from(accepted == Some(false)));
+        shown.refused = shown.refused.saturating_add(u32::from(answer == Answer::Refused));
         let worse = shown.told.is_none_or(|told| told < severity);
         if !(shown.pace.due(cx.tick()) || worse) {
             return;
@@ -199,9 +225,9 @@ impl CleartextCredentials {
         };
         let evidence = evidence! {
             "protocol" => protocol.name(), "user" => name, "times" => shown.times, "refused" => shown.refused,
-            "accepted" => accepted, "wait_s" => self.settings.wait_seconds,
+            "answer" => format!("{answer:?}").to_lowercase(), "wait_s" => self.settings.wait_seconds,
         };
-        let parts = [ip_part(client), ip_part(whom), super::text_part(protocol.name())];
+        let parts = [ip_part(who), ip_part(whom), super::text_part(protocol.name())];
         let finding = Self::KIND.finding(severity, &parts, summary, evidence);
         let target = Subject::endpoint(server, login.server.1);
         out.push(between(finding, Some(Subject::ip(client)), Some(target)));
@@ -237,7 +263,8 @@ mod tests {
             ("192.168.1.5", "203.0.113.9", Some(Accepted), Some(Severity::High)),
             ("192.168.1.5", "203.0.113.9", None, Some(Severity::High)),
             ("192.168.1.5", "192.168.1.9", Some(Accepted), Some(Severity::Medium)),
-            ("fd00::5", "fd00::9", None, Some(Severity::Medium)),
+            ("fd00::5", "fd00::9", None, Some(Severity::Low)),
+            ("fd00::5", "fd00::9", Some(Accepted), Some(Severity::Medium)),
             ("192.168.1.5", "192.168.1.5", Some(Accepted), Some(Severity::Medium)),
             ("192.168.1.5", "203.0.113.9", Some(Failed), Some(Severity::Low)),
             ("203.0.113.9", "192.168.1.5", Some(Accepted), Some(Severity::High)),
@@ -275,7 +302,7 @@ mod tests {
         assert_eq!(b.detector.waiting.len(), 0);
         b.see(&Observation::Mqtt(&flow, &connect(true)));
         b.see(&Observation::Login(&flow, Service::Mqtt, Outcome::Accepted));
-        assert_eq!((b.alerts(), b.last().severity), (2, Severity::Medium));
+        assert_eq!((b.alerts(), b.last().severity), (2, Severity::Low), "a plug and its broker");
     }
 
     #[test]

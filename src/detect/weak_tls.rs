@@ -2,11 +2,12 @@
 //!
 //! Evidence: what the server chose (not what the client could do): SSL 3.0, TLS 1.0 or 1.1; a cipher without encryption,
 //! for export, anonymous, RC4, DES or 3DES; and, where it is readable (TLS 1.2 and older), the certificate of a server
-//! on the internet that has expired or that signed itself. One alert per server and reason.
+//! on the internet that has expired or that signed itself. One alert per server, with all reasons, as bad as the worst.
 //!
-//! TLS 1.0 and 1.1 are low: old devices still speak them with their makers' clouds, nobody at home can change that, and
-//! nobody breaks them in passing. Servers inside are low at most, and their certificates are not judged: routers, NAS
-//! and printers sign their own.
+//! TLS 1.0, 1.1 and 3DES are low: old devices still speak them with their makers' clouds, nobody at home can change
+//! that, and nobody breaks them in passing. So is a certificate that ended less than `late_days` ago: makers forget.
+//! Servers inside are low at most, and their certificates are not judged: routers, NAS and printers sign their own. So
+//! does every Windows for remote desktop, wherever it stands.
 //!
 //! Known false alarms: a program that brings its own list of certificates may well know one that signed itself.
 
@@ -17,6 +18,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
+use crate::time::{SECOND, WallTime};
 use crate::wire::tls::{Certificate, ServerHello};
 
 settings! {
@@ -28,33 +30,19 @@ settings! {
         certificates: bool = true;
         /// Days that a certificate may be over before it is told, 0 to 365; people renew late.
         grace_days: u32 = 1, 0..=365;
+        /// Days after which a certificate that is over is medium, 0 to 3650; before that it is carelessness.
+        late_days: u32 = 365, 0..=3650;
     }
 }
 
 /// Before this nobody had netmonitor: a clock that says so is wrong. 2010, in seconds since 1970.
 const CLOCK_IS_SET: i64 = 1_262_304_000;
 
-/// What is weak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Reason {
-    Ssl3,
-    OldTls,
-    Cipher(&'static str),
-    Expired,
-    SelfSigned,
-}
+/// Remote desktop, whose certificates are always the machine's own.
+const REMOTE_DESKTOP: u16 = 3389;
 
-impl Reason {
-    fn text(self) -> &'static str {
-        match self {
-            Reason::Ssl3 => "SSL 3.0, which anybody on the way can break",
-            Reason::OldTls => "TLS 1.0 or 1.1, which is out of date",
-            Reason::Cipher(what) => what,
-            Reason::Expired => "a certificate that has expired",
-            Reason::SelfSigned => "a certificate that the server signed itself",
-        }
-    }
-}
+/// A reason, and how bad it is by itself.
+type Reason = (&'static str, Severity);
 
 /// See the module.
 pub struct WeakTls {
@@ -93,34 +81,37 @@ impl Detector for WeakTls {
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         if let Observation::TlsServer(flow, hello) = observation {
-            match hello.version {
-                0x0300 => self.found(cx, flow, hello, Reason::Ssl3, out),
-                0x0301 | 0x0302 if self.settings.old_versions => {
-                    self.found(cx, flow, hello, Reason::OldTls, out);
-                }
-                _ => {}
-            }
-            if let Some(what) = weak_cipher(hello.cipher).filter(|_| hello.version < 0x0304) {
-                self.found(cx, flow, hello, Reason::Cipher(what), out);
-            }
-            if let Some(certificate) = &hello.certificate
-                && self.settings.certificates
-                && !flow.inside[1]
-                && let Some(reason) = self.certificate(cx, certificate)
-            {
-                self.found(cx, flow, hello, reason, out);
+            let version = match hello.version {
+                0x0300 => Some(("SSL 3.0, which anybody on the way can break", Severity::Medium)),
+                0x0301 | 0x0302 => Some(("TLS 1.0 or 1.1, which is out of date", Severity::Low)),
+                _ => None,
+            };
+            let version = version.filter(|(_, bad)| *bad > Severity::Low || self.settings.old_versions);
+            let cipher = weak_cipher(hello.cipher).filter(|_| hello.version < 0x0304);
+            let certificate = hello.certificate.as_ref().and_then(|c| self.certificate(cx, flow, c));
+            let mut reasons: Vec<Reason> = [cipher, version, certificate].into_iter().flatten().collect();
+            reasons.sort_by_key(|(_, bad)| std::cmp::Reverse(*bad));
+            if !reasons.is_empty() {
+                self.found(cx, flow, hello, &reasons, out);
             }
         }
     }
 }
 
 impl WeakTls {
-    fn certificate(&self, cx: &Context<'_>, certificate: &Certificate) -> Option<Reason> {
-        let (now, grace) = (cx.lookup.wall().secs(), i64::from(self.settings.grace_days) * 86_400);
-        if now > CLOCK_IS_SET && certificate.valid.1.saturating_add(grace) < now {
-            Some(Reason::Expired)
+    fn certificate(&self, cx: &Context<'_>, flow: &Flow, certificate: &Certificate) -> Option<Reason> {
+        if !self.settings.certificates || flow.inside[1] || flow.server_port == REMOTE_DESKTOP {
+            return None;
+        }
+        let now = cx.lookup.wall().secs();
+        let over_days = now.saturating_sub(certificate.valid.1).div_euclid(86_400);
+        if now > CLOCK_IS_SET && over_days >= i64::from(self.settings.grace_days) {
+            let late = over_days >= i64::from(self.settings.late_days);
+            Some(("a certificate that has expired", if late { Severity::Medium } else { Severity::Low }))
         } else {
-            certificate.self_signed.then_some(Reason::SelfSigned)
+            certificate
+                .self_signed
+                .then_some(("a certificate that the server signed itself", Severity::Medium))
         }
     }
 
@@ -129,29 +120,29 @@ impl WeakTls {
         cx: &Context<'_>,
         flow: &Flow,
         hello: &ServerHello,
-        reason: Reason,
+        reasons: &[Reason],
         out: &mut Findings,
     ) {
+        let [(first, worst), ..] = reasons else { return };
         let subject = hello.certificate.as_ref().map(|c| c.subject.as_str()).filter(|s| !s.is_empty());
         // A service on many addresses is one incident by its name.
         let who = subject.map_or(ip_part(flow.server), text_part);
-        let parts = [who, text_part(reason.text())];
-        let (pace, _) = self.told.entry(super::incident(&parts), Pace::default);
+        let (pace, _) = self.told.entry(who, Pace::default);
         if !pace.due(cx.tick()) {
             return;
         }
-        let old = reason == Reason::OldTls;
-        let severity = if old || flow.inside[1] { Severity::Low } else { Severity::Medium };
+        let severity = if flow.inside[1] { Severity::Low } else { *worst };
         let name = subject.map_or_else(String::new, |s| format!(" ({s})"));
-        let summary = format!("{} talks to {}{name} with {}", flow.client, flow.server, reason.text());
+        let summary = format!("{} talks to {}{name} with {first}", flow.client, flow.server);
         let certificate = hello.certificate.as_ref();
+        let until = certificate.map(|c| WallTime::from_micros(c.valid.1.saturating_mul(SECOND)).to_string());
+        let reasons: Vec<&str> = reasons.iter().map(|(text, _)| *text).collect();
         let evidence = evidence! {
-            "reason" => reason.text(), "version" => version(hello.version), "cipher" => format!("0x{:04x}", hello.cipher),
-            "subject" => subject, "issuer" => certificate.map(|c| c.issuer.as_str()),
-            "valid_until" => certificate.map(|c| crate::time::WallTime::from_micros(c.valid.1.saturating_mul(crate::time::SECOND)).to_string()),
-            "grace_days" => self.settings.grace_days,
+            "reasons" => reasons, "version" => version(hello.version), "cipher" => format!("0x{:04x}", hello.cipher),
+            "subject" => subject, "issuer" => certificate.map(|c| c.issuer.as_str()), "valid_until" => until,
+            "grace_days" => self.settings.grace_days, "late_days" => self.settings.late_days,
         };
-        let finding = Self::KIND.finding(severity, &parts, summary, evidence);
+        let finding = Self::KIND.finding(severity, &[who], summary, evidence);
         let target = Subject::endpoint(flow.server, flow.server_port);
         out.push(between(finding, Some(Subject::ip(flow.client)), Some(target)));
     }
@@ -166,8 +157,8 @@ fn version(version: u16) -> String {
 }
 
 /// What is weak about a cipher suite of TLS 1.2 and older (IANA TLS Cipher Suites).
-fn weak_cipher(suite: u16) -> Option<&'static str> {
-    Some(match suite {
+fn weak_cipher(suite: u16) -> Option<Reason> {
+    let what = match suite {
         0x0000..=0x0002 | 0x002c..=0x002e | 0x003b | 0x00b0 | 0x00b1 | 0x00b4 | 0x00b5 | 0x00b8 | 0x00b9 => {
             "no encryption at all"
         }
@@ -186,7 +177,8 @@ fn weak_cipher(suite: u16) -> Option<&'static str> {
         }
         0xc003 | 0xc008 | 0xc00d | 0xc012 | 0xc01a..=0xc01c | 0xc034 => "the old cipher 3DES",
         _ => return None,
-    })
+    };
+    Some((what, if what.ends_with("3DES") { Severity::Low } else { Severity::Medium }))
 }
 
 #[cfg(test)]
@@ -235,7 +227,8 @@ mod tests {
             ("203.0.113.9", 0x0302, GOOD, Some(Low)),
             ("203.0.113.9", 0x0303, 0x0005, Some(Medium)),
             ("2001:db8::9", 0x0303, 0x0003, Some(Medium)),
-            ("203.0.113.9", 0x0303, 0x000a, Some(Medium)),
+            ("203.0.113.9", 0x0303, 0x000a, Some(Low)),
+            ("203.0.113.9", 0x0301, 0x0005, Some(Medium)),
             ("192.168.1.1", 0x0303, 0x0005, Some(Low)),
             ("203.0.113.9", 0x0303, GOOD, None),
             ("203.0.113.9", 0x0304, 0x1301, None),
@@ -251,6 +244,7 @@ mod tests {
         let until_2020 = 50 * 31_557_600;
         for (year, server, until, own, want) in [
             (2026, "203.0.113.9", until_2020, false, Some("has expired")),
+            (2020, "203.0.113.9", until_2020, false, None),
             (2019, "203.0.113.9", until_2020, false, None),
             (1970, "203.0.113.9", until_2020, false, None),
             (2019, "203.0.113.9", until_2020, true, Some("signed itself")),
@@ -262,6 +256,24 @@ mod tests {
             assert_eq!(summary.is_some(), want.is_some(), "{year} {server}");
             assert!(want.is_none_or(|want| summary.is_some_and(|s| s.contains(want))));
         }
+        let mut b = bench_in(2020);
+        b.known.wall_s += 30 * 86_400;
+        says(&mut b, "203.0.113.9", 0x0303, GOOD, Some((until_2020, false)));
+        assert_eq!(b.last().severity, Severity::Low, "a month late");
+        b.known.wall_s += 400 * 86_400;
+        says(&mut b, "203.0.113.9", 0x0303, GOOD, Some((until_2020, false)));
+        assert_eq!((b.alerts(), b.last().severity), (1, Severity::Medium));
+    }
+
+    #[test]
+    fn remote_desktop_signs_for_itself_everywhere() {
+        let mut b = bench_in(2026);
+        let flow = tcp("192.168.1.5", "203.0.113.9", 3389);
+        let certificate =
+            Some(Certificate { self_signed: true, valid: (0, i64::MAX), ..Certificate::default() });
+        let hello = ServerHello { version: 0x0303, cipher: GOOD, certificate, ..ServerHello::default() };
+        b.see(&Observation::TlsServer(&flow, &hello));
+        assert!(b.found.is_empty());
     }
 
     #[test]

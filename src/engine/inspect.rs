@@ -200,6 +200,7 @@ impl Engine {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
                     self.set_tls(slot);
+                    self.told_name(slot, hello.server_name.as_deref());
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -332,6 +333,7 @@ impl Engine {
         };
         if let Parsed::Yes(hello) = &parsed {
             self.set_app(slot, App::Quic);
+            self.told_name(slot, hello.server_name.as_deref());
             self.tell_flow(slot, |flow| Observation::TlsClient(flow, hello));
         }
         if self.unread(parsed) == Look::Done {

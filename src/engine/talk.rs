@@ -79,6 +79,8 @@ talks! {
 struct Under {
     talk: Talk,
     sides: [Ordered; 2],
+    /// The server was called by name, in the first HTTP request.
+    named: bool,
 }
 
 impl Under {
@@ -118,7 +120,7 @@ impl Talks {
 
     fn begin(&mut self, slot: u32, talk: Talk) {
         self.forget(slot);
-        let (_, pushed_out) = self.under_way.insert_new(slot, Under { talk, sides: Default::default() });
+        let (_, pushed_out) = self.under_way.insert_new(slot, Under { talk, sides: Default::default(), named: false });
         if let Some((_, under)) = pushed_out {
             self.held -= under.held();
         }
@@ -187,8 +189,16 @@ impl Engine {
             return;
         };
         let before = under.held();
-        let mut tell = |observation: &Observation<'_>| watch.tell(*now, known, observation);
-        let Under { talk, sides } = under;
+        let Under { talk, sides, named } = under;
+        let mut name = None;
+        let mut tell = |observation: &Observation<'_>| {
+            if let Observation::HttpRequest(_, request) = observation
+                && !std::mem::replace(named, true)
+            {
+                name.clone_from(&request.host);
+            }
+            watch.tell(*now, known, observation);
+        };
         let stream = &mut sides[side as usize];
         let mut ear = Ear { talk, side, flow, tell: &mut tell };
         let cut = segment.payload_len.saturating_sub(segment.payload.len() as u32);
@@ -203,5 +213,6 @@ impl Engine {
                 flow.inspect.clear(Inspect::TALKS);
             }
         }
+        self.told_name(slot, name.as_deref());
     }
 }

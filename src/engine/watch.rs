@@ -1,9 +1,9 @@
 //! From observation to event: detectors, the alert desk, the queue of what there is to tell.
 
 use super::risk::Risk;
-use crate::addr::MacAddr;
+use crate::addr::{Ip, MacAddr};
 use crate::alert::desk::{Desk, Outcome, Rules};
-use crate::alert::{Finding, Findings, Subject};
+use crate::alert::{Finding, Findings, Severity, Subject};
 use crate::detect::settings::Problem;
 use crate::detect::{Context, Detectors, storm};
 use crate::event::Event;
@@ -24,7 +24,21 @@ pub(super) struct Watch {
     findings: Findings,
     own: Vec<MacAddr>,
     own_hidden: u64,
+    /// Who was found to act since the habits were last told.
+    pub(super) accused: Vec<Accused>,
 }
+
+/// One of ours, or anyone who scans, that an alert is about.
+pub(super) struct Accused {
+    pub(super) ip: Ip,
+    /// The alert is of high severity or above.
+    pub(super) grave: bool,
+    /// It looks for open ports.
+    pub(super) scans: bool,
+}
+
+/// Accusations that wait; the engine hears them with the next flow that is told of.
+const MAX_ACCUSED: usize = 64;
 
 impl Watch {
     pub(super) fn new(
@@ -43,6 +57,7 @@ impl Watch {
             findings: Findings::default(),
             own,
             own_hidden: 0,
+            accused: Vec::new(),
         })
     }
 
@@ -64,8 +79,13 @@ impl Watch {
                 continue;
             }
             let wall = cx.now.wall(known.offset());
+            let accused = accused(&finding);
             let kept = self.desk.is_full(cx.now).then(|| finding.clone());
-            match self.desk.take(cx.now, wall, finding, |party| complete(party, known)) {
+            let outcome = self.desk.take(cx.now, wall, finding, |party| complete(party, known));
+            if outcome != Outcome::Hidden && self.accused.len() < MAX_ACCUSED {
+                self.accused.extend(accused);
+            }
+            match outcome {
                 Outcome::Raised(alert) => {
                     self.risk.raised(cx.now, known, &alert);
                     self.detectors.observe(cx, &Observation::Alert(&alert), &mut self.findings);
@@ -98,6 +118,14 @@ impl Watch {
     pub(super) fn tell_grown(&mut self, now: Timestamp, all: bool) {
         self.events.extend(self.desk.grown(now, all).into_iter().map(Event::AlertGrown));
     }
+}
+
+/// Whom a finding accuses, when that matters for what is learned of devices.
+fn accused(finding: &Finding) -> Option<Accused> {
+    let ip = finding.source.as_ref()?.ip?;
+    let grave = finding.severity >= Severity::High;
+    let scans = matches!(finding.kind, "port_scan" | "host_sweep");
+    (grave || scans).then_some(Accused { ip, grave, scans })
 }
 
 /// Fills in what the tables know of a party.

@@ -225,6 +225,7 @@ impl Device {
             risk_why: Vec::new(),
             notes: self.notes.to_string(),
             important: self.important,
+            habits: None,
         }
     }
 

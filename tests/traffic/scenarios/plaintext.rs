@@ -125,8 +125,8 @@ pub const TABLE: &[Scenario] = &[
     raises(
         "weak_tls_expired",
         &[alert("weak_tls", "192.168.1.20", "198.51.100.60")],
-        "A site whose certificate ended two months before the capture.",
-        |t| weak(t, 0x0303, 0xc02f, ("Good CA", "late.example", "260110000000Z")),
+        "A site whose certificate ended two years before the capture.",
+        |t| weak(t, 0x0303, 0xc02f, ("Good CA", "late.example", "240310000000Z")),
     ),
     raises(
         "weak_tls_ssl3",
