@@ -7,8 +7,8 @@ use crate::table::flows::{Flow, Side};
 use crate::table::habits::{Fresh, Upload};
 use crate::table::identity::Change;
 use crate::wire::{
-    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc, rtsp, smb,
-    ssdp, tls,
+    arp::Arp, coap, credential, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc,
+    rtsp, smb, ssdp, tls,
 };
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -77,14 +77,22 @@ pub enum Observation<'a> {
     TlsClient(&'a Flow, &'a tls::ClientHello),
     /// A TLS ServerHello, with the certificate when readable.
     TlsServer(&'a Flow, &'a tls::ServerHello),
-    /// The first HTTP request head of a connection.
+    /// An HTTP request head, each one of the connection.
     HttpRequest(&'a Flow, &'a http::Request),
+    /// Another piece of an HTTP request whose head or body is not yet whole.
+    HttpUnfinished(&'a Flow),
     /// Status code of an HTTP response, each one of the connection.
     HttpStatus(&'a Flow, u16),
     /// An SSH identification string: software, and whether the server sent it.
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
+    /// A password that could be read; never the password.
+    Credential(&'a Flow, &'a credential::Seen),
+    /// Text that people or programs wrote, readable on the way: requests, the beginnings of bodies, mail.
+    Content(&'a Flow, &'a [u8]),
+    /// Signs of an attack in an HTTP request, or their proof in its answer.
+    WebAttack(&'a Flow, &'a http::attack::Seen),
     /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
     Smb(&'a Flow, &'a smb::Said<'a>),
     /// A Kerberos message, over UDP or TCP.
@@ -148,6 +156,9 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const CREDENTIAL: u64 = 1 << 24;
+    pub const CONTENT: u64 = 1 << 25;
+    pub const WEB_ATTACK: u64 = 1 << 26;
     pub const ALERT: u64 = 1 << 40;
     pub const SENSOR: u64 = 1 << 41;
     pub const SMB: u64 = 1 << 19;
@@ -161,6 +172,30 @@ pub mod interest {
     pub const HABIT: u64 = 1 << 39;
     pub const SSDP: u64 = 1 << 33;
     pub const DEVICE_CHANGED: u64 = 1 << 38;
+}
+
+impl<'a> Observation<'a> {
+    /// What an HTTP connection said.
+    pub(crate) fn of_http(flow: &'a Flow, said: &'a http::talk::Said<'a>) -> Observation<'a> {
+        use http::talk::Said;
+        match said {
+            Said::Request(request) => Observation::HttpRequest(flow, request),
+            Said::Status(status) => Observation::HttpStatus(flow, *status),
+            Said::Unfinished => Observation::HttpUnfinished(flow),
+            Said::Credential(seen) => Observation::Credential(flow, seen),
+            Said::Attack(seen) => Observation::WebAttack(flow, seen),
+            Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
+
+    /// What a log-in conversation said.
+    pub(crate) fn of_login(flow: &'a Flow, said: &'a login::Said<'a>) -> Observation<'a> {
+        match said {
+            login::Said::Credential(seen) => Observation::Credential(flow, seen),
+            login::Said::Outcome(service, outcome) => Observation::Login(flow, *service, *outcome),
+            login::Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
 }
 
 impl Observation<'_> {
@@ -183,7 +218,12 @@ impl Observation<'_> {
             Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
             Observation::Ssdp(_) => interest::SSDP,
             Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
-            Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
+            Observation::HttpRequest(..) | Observation::HttpStatus(..) | Observation::HttpUnfinished(_) => {
+                interest::HTTP
+            }
+            Observation::Credential(..) => interest::CREDENTIAL,
+            Observation::Content(..) => interest::CONTENT,
+            Observation::WebAttack(..) => interest::WEB_ATTACK,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
             Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,

@@ -13,7 +13,7 @@ use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, ssdp, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, quic, snmp, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -136,16 +136,11 @@ impl Engine {
         if full || lost { Look::Done } else { look }
     }
 
-    /// What a server says later in a flow, where that matters: HTTP status codes and log-in outcomes.
+    /// What a server says later in a flow about a log-in, in protocols that are no conversations.
     #[inline]
     fn inspect_answer(&mut self, slot: u32, payload: &[u8]) {
         let Some(flow) = self.flows.at(slot) else { return };
         match flow.app {
-            App::Http => {
-                if let Some(status) = http::status_of(payload) {
-                    self.watch.tell(self.now, &self.known, &Observation::HttpStatus(flow, status));
-                }
-            }
             App::Login(service) if flow.packets_down <= LOGIN_SEGMENTS => {
                 if let Some(outcome) = service.outcome(payload) {
                     self.watch.tell(self.now, &self.known, &Observation::Login(flow, service, outcome));
@@ -167,9 +162,6 @@ impl Engine {
         }
         if ssh::looks_banner(bytes) {
             return self.look_ssh(slot, side, bytes);
-        }
-        if side == Side::Client && http::looks_request(bytes) {
-            return self.look_http(slot, bytes);
         }
         if app == App::Unknown
             && let Some(service) = Service::of_port(port)
@@ -241,21 +233,6 @@ impl Engine {
         }
     }
 
-    fn look_http(&mut self, slot: u32, bytes: &[u8]) -> Look {
-        match http::request(bytes) {
-            Parsed::Yes(request) => {
-                self.set_app(slot, App::Http);
-                self.told_name(slot, request.host.as_deref());
-                if let Some(agent) = &request.user_agent {
-                    self.slips(slot, Side::Client, Source::Agent, agent);
-                }
-                self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
-                Look::Done
-            }
-            other => self.unread(other),
-        }
-    }
-
     fn unread<T>(&mut self, parsed: Parsed<T>) -> Look {
         match parsed {
             Parsed::More => Look::More,
@@ -286,6 +263,7 @@ impl Engine {
             88 => App::Kerberos,
             123 => App::Ntp,
             137 => App::Nbns,
+            161 => App::Snmp,
             389 => App::Ldap,
             1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
@@ -319,6 +297,11 @@ impl Engine {
     /// Datagrams that are messages of a flow.
     fn on_said(&mut self, slot: u32, side: Side, app: App, payload: &[u8]) {
         match app {
+            App::Snmp if side == Side::Client => {
+                if let Some(seen) = snmp::community(payload) {
+                    self.tell_flow(slot, |flow| Observation::Credential(flow, &seen));
+                }
+            }
             App::Kerberos => {
                 if let Some(said) = kerberos::message(payload) {
                     self.tell_flow(slot, |flow| Observation::Kerberos(flow, &said));

@@ -12,7 +12,7 @@ use super::hosts::Host;
 use super::traits::Source;
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::event::DeviceRecord;
-use crate::time::{SECOND, Timestamp};
+use crate::time::{SECOND, Timestamp, WallTime};
 use std::collections::BTreeMap;
 
 /// Unconfirmed inside addresses behind one station that make it a router.
@@ -481,6 +481,10 @@ impl super::Lookup for Known {
 
     fn alive_within(&self, ip: Ip, seconds: u32) -> bool {
         self.hosts.get(&ip).is_some_and(|h| self.now.since(h.last_sent_at) <= i64::from(seconds) * SECOND)
+    }
+
+    fn wall(&self) -> WallTime {
+        self.now.wall(self.offset)
     }
 
     fn learning_for(&self) -> u64 {

@@ -6,8 +6,10 @@
 
 pub mod arp;
 pub mod bacnet;
+mod base64;
 mod ber;
 pub mod coap;
+pub mod credential;
 pub mod dhcp;
 pub mod dnp3;
 pub mod dns;
@@ -33,6 +35,7 @@ pub mod rpc;
 pub mod rtsp;
 pub mod s7;
 pub mod smb;
+pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
 pub mod talk;

@@ -15,7 +15,7 @@ mod gear;
 mod habits;
 mod lan;
 mod malware;
-mod plaintext;
+pub mod plaintext;
 mod recon;
 mod sensor;
 mod together;
