@@ -2,7 +2,8 @@
 
 use crate::addr::{Ip, MacAddr};
 use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
+use crate::wire::spoken::Protocol;
+use crate::wire::{arp::Arp, dhcp, dns, http, icmp, login, modbus, nbns, portmap, stratum, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub enum Observation<'a> {
         source: Ip,
         /// Who is pinged.
         target: Ip,
+        /// What it carries.
+        load: icmp::Load,
     },
     /// An ICMP or ICMPv6 echo reply.
     EchoReply {
@@ -39,6 +42,8 @@ pub enum Observation<'a> {
         source: Ip,
         /// Who had asked.
         target: Ip,
+        /// What it carries.
+        load: icmp::Load,
     },
     /// A DNS message over UDP or TCP port 53.
     Dns(&'a DnsSeen<'a>),
@@ -76,6 +81,19 @@ pub enum Observation<'a> {
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
+    /// A line between a miner and its pool.
+    Stratum(&'a Flow, &'a stratum::Said<'a>),
+    /// A request to a router for an open port, or its answer (NAT-PMP, PCP).
+    PortMapping {
+        /// Sender.
+        source: Ip,
+        /// Receiver.
+        target: Ip,
+        /// What it says.
+        message: portmap::Message,
+    },
+    /// The server (TCP) or the client (UDP) of a flow spoke for the first time, and it is known what.
+    Spoken(&'a Flow, Protocol),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
     /// A station never seen before by this monitor.
@@ -106,6 +124,9 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const STRATUM: u64 = 1 << 31;
+    pub const PORT_MAPPING: u64 = 1 << 32;
+    pub const SPOKEN: u64 = 1 << 34;
     pub const MODBUS: u64 = 1 << 42;
 }
 
@@ -131,6 +152,9 @@ impl Observation<'_> {
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Stratum(..) => interest::STRATUM,
+            Observation::PortMapping { .. } => interest::PORT_MAPPING,
+            Observation::Spoken(..) => interest::SPOKEN,
             Observation::Modbus(..) => interest::MODBUS,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,

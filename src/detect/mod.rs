@@ -11,6 +11,7 @@ use window::{Tick, mix};
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod letters;
 pub mod settings;
 pub mod window;
 
@@ -73,7 +74,14 @@ detectors! {
     arp_spoof::ArpSpoof,
     rogue_dhcp::RogueDhcp,
     beaconing::Beaconing,
+    dga::Dga,
     dns_tunnel::DnsTunnel,
+    icmp_tunnel::IcmpTunnel,
+    iot_botnet::IotBotnet,
+    cryptomining::Cryptomining,
+    anonymizer::Anonymizer,
+    odd_port::OddPort,
+    upnp_exposure::UpnpExposure,
     brute_force::BruteForce,
     feed_match::FeedMatch,
     capture_loss::CaptureLoss,

@@ -5,7 +5,7 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
-use crate::wire::modbus;
+use crate::wire::{modbus, stratum};
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
 
@@ -53,6 +53,7 @@ macro_rules! talks {
 }
 
 talks! {
+    Stratum: stratum::Session => App::Stratum, Stratum;
     Modbus: modbus::Session => App::Modbus, Modbus;
 }
 

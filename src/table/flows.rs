@@ -63,6 +63,8 @@ pub enum App {
     #[allow(missing_docs)]
     Ssdp,
     #[allow(missing_docs)]
+    Stratum,
+    #[allow(missing_docs)]
     Modbus,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),

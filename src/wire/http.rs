@@ -52,6 +52,8 @@ pub struct Request {
     pub user_agent: Option<String>,
     /// An `Authorization: Basic` header was sent (its value is never kept).
     pub basic_auth: bool,
+    /// SOAPAction, when given: what a UPnP device is asked to do. At most 256 characters.
+    pub soap_action: Option<String>,
     /// Content-Length, when given.
     pub content_length: Option<u64>,
 }
@@ -178,6 +180,7 @@ fn read_request(method: &str, target: &[u8], headers: Vec<Header<'_>>) -> Option
                 request.basic_auth |=
                     value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
             }
+            b"soapaction" => request.soap_action = cleaned(value, MAX_AGENT),
             b"content-length" => {
                 request.content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             }
