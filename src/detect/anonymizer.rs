@@ -4,7 +4,7 @@
 //! - Tor: a certificate for `www.<drawn>.net` issued by `www.<other drawn>.com` (TLS 1.2 and older); the fingerprint of its
 //!   client; or connections to two drawn names `www.<drawn>.com` that were never looked up;
 //! - WireGuard, OpenVPN and IKE by their first datagram (OpenVPN over TCP by its port), to the outside;
-//! - DNS over TLS, QUIC (port 853) or HTTPS, by the names of the large resolvers, unless the host is a resolver or router;
+//! - DNS over TLS, QUIC (port 853) or HTTPS, by the names of the large resolvers or their addresses, unless the host is a resolver or router;
 //! - proxies: CONNECT to the outside, and the relays of the large providers, by name.
 //!
 //! Always low: each is legal and mostly wanted, but who looks after the network should know of it. One alert per host and
@@ -62,6 +62,17 @@ const RESOLVERS: [&str; 22] = [
     "doh.pub",
     "mozilla.cloudflare-dns.com",
     "one.one.one.one",
+];
+/// Their addresses, for programs that ask them by number.
+const RESOLVER_ADDRESSES: [Ip; 8] = [
+    Ip::v4([1, 0, 0, 1]),
+    Ip::v4([1, 1, 1, 1]),
+    Ip::v4([8, 8, 4, 4]),
+    Ip::v4([8, 8, 8, 8]),
+    Ip::v4([9, 9, 9, 9]),
+    Ip::v4([94, 140, 14, 14]),
+    Ip::v4([149, 112, 112, 112]),
+    Ip::v4([208, 67, 222, 222]),
 ];
 /// Relays that hide a user's address.
 const RELAYS: [&str; 4] =
@@ -177,6 +188,9 @@ impl Anonymizer {
         if hello.ja3 == TOR_JA3 {
             return Some("Tor");
         }
+        if flow.server_port == 443 && RESOLVER_ADDRESSES.contains(&flow.server) {
+            return self.by_resolver(cx, flow);
+        }
         let name = hello.server_name.as_deref()?;
         if RELAYS.contains(&name) {
             return Some("a relay");
@@ -185,7 +199,7 @@ impl Anonymizer {
             name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
         if RESOLVERS.iter().any(|domain| below(&domain)) {
-            return (self.settings.resolvers && !self.resolves(cx, flow.client)).then_some("DNS over HTTPS");
+            return self.by_resolver(cx, flow);
         }
         let label = drawn_part(name, ".com").filter(|label| look_drawn(label))?;
         if cx.lookup.asked_as(flow.server) == Some(name) || cx.inside.contains(flow.server) {
@@ -195,6 +209,11 @@ impl Anonymizer {
         let (names, _) = self.drawn.entry(flow.client, Distinct::default);
         *names.seen(text_part(label) as u32, now).0 = 1;
         (names.within(now, HOUR).0 >= self.settings.drawn_names).then_some("Tor")
+    }
+
+    fn by_resolver(&self, cx: &Context<'_>, flow: &Flow) -> Option<&'static str> {
+        let tls = flow.server_port == DNS_OVER_TLS;
+        (self.settings.resolvers && !tls && !self.resolves(cx, flow.client)).then_some("DNS over HTTPS")
     }
 
     fn by_port(&mut self, cx: &Context<'_>, flow: &Flow, out: &mut Findings) {
@@ -316,9 +335,10 @@ mod tests {
         }
         hello(&mut b, "10.0.0.66", AWAY, "a.dns.nextdns.io");
         hello(&mut b, "10.0.0.66", AWAY, "notdns.google.example");
+        hello(&mut b, "10.0.0.66", "9.9.9.9", "harmless.example");
         b.see(&Observation::FlowEstablished(&tcp("10.0.0.67", "10.0.0.1", 853)));
         assert_eq!(b.alerts(), 2);
-        assert_eq!(services(&b), ["DNS over HTTPS", "DNS over TLS", "DNS over HTTPS"]);
+        assert_eq!(services(&b), ["DNS over HTTPS", "DNS over TLS", "DNS over HTTPS", "DNS over HTTPS"]);
     }
 
     #[test]

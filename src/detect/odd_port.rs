@@ -193,10 +193,13 @@ impl OddPort {
     ) {
         let now = cx.tick();
         let (client, server, port) = (flow.client, flow.server, flow.server_port);
-        // What one of us does with many peers, or many do with one of us, is one thing.
+        // What one of us does with many peers, or many do with one of us, is one thing; and a page that everyone is led to is.
         let serves = cx.inside.contains(server) && !cx.inside.contains(client);
-        let (who, peer) = if serves { (server, client) } else { (client, server) };
-        let (peers, _) = self.peers.entry((who, protocol, port), Peers::default);
+        let page = severity == Severity::Low && WEB.contains(&port) && protocol != Protocol::Ssh;
+        let (who, peer) = if serves || page { (server, client) } else { (client, server) };
+        // A resolver that hides is tried on one port after another.
+        let place = if protocol == Protocol::Dns { 0 } else { port };
+        let (peers, _) = self.peers.entry((who, protocol, place), Peers::default);
         let (weight, new) = peers.seen.seen(ip_part(peer) as u32, now);
         *weight = 1;
         peers.number = peers.number.saturating_add(u32::from(new));
@@ -204,14 +207,14 @@ impl OddPort {
             return;
         }
         let name = cx.lookup.asked_as(server);
-        let place = name.map_or_else(|| server.to_string(), |n| format!("{n} ({server})"));
+        let whom = name.map_or_else(|| server.to_string(), |n| format!("{n} ({server})"));
         let (spoken, transport) = (protocol.name(), if flow.protocol == proto::UDP { "UDP" } else { "TCP" });
-        let summary = format!("{client} speaks {spoken} with {place} on {transport} port {port}");
+        let summary = format!("{client} speaks {spoken} with {whom} on {transport} port {port}");
         let evidence = evidence! {
             "protocol" => spoken, "port" => port, "usual_port" => usual(protocol), "transport" => transport,
             "peers" => peers.number, "threshold" => 1,
         };
-        let parts = [ip_part(who), text_part(spoken), u64::from(port)];
+        let parts = [ip_part(who), text_part(spoken), u64::from(place)];
         let finding = Self::KIND.finding(severity, &parts, summary, evidence);
         let target = Subject {
             ip: Some(server),
@@ -296,10 +299,11 @@ mod tests {
         for i in 0..30 {
             b.see(&Observation::Spoken(&tcp("10.0.0.66", &format!("203.0.113.{i}"), 443), Protocol::Ssh));
             b.see(&Observation::Spoken(&tcp(&format!("203.0.113.{i}"), "10.0.0.9", 2244), Protocol::Ssh));
-            b.see(&Observation::Spoken(&udp("10.0.0.66", 40_000, AWAY, 5300), Protocol::Dns));
+            b.see(&Observation::Spoken(&udp("10.0.0.66", 40_000, AWAY, 5300 + i), Protocol::Dns));
+            b.see(&Observation::Spoken(&tcp(&format!("10.0.0.{i}"), AWAY, 443), Protocol::Http));
             b.wait(3.0);
         }
-        assert_eq!(b.alerts(), 3);
+        assert_eq!(b.alerts(), 4);
         assert!(b.found.iter().any(|f| f.evidence["peers"] == 30));
         let mut middle = Bench::<OddPort>::new();
         let mut flow = tcp("10.0.0.66", AWAY, 443);

@@ -8,6 +8,8 @@ use super::trace::Trace;
 use std::io::Write;
 
 mod access;
+mod command;
+mod covert;
 mod devices;
 mod floods;
 mod gear;
@@ -93,6 +95,8 @@ pub fn all() -> Vec<Scenario> {
         access::TABLE,
         windows::TABLE,
         malware::TABLE,
+        command::TABLE,
+        covert::TABLE,
         plaintext::TABLE,
         devices::TABLE,
         habits::TABLE,
