@@ -3,6 +3,7 @@
 pub mod bounded;
 pub mod devices;
 pub mod flows;
+pub mod habits;
 pub mod hosts;
 pub mod known;
 pub mod reassembly;

@@ -5,18 +5,35 @@
 //! first bytes suggest them.
 
 pub mod arp;
+pub mod bacnet;
+mod ber;
+pub mod coap;
 pub mod dhcp;
+pub mod dnp3;
 pub mod dns;
+mod framed;
 pub mod http;
 pub mod icmp;
+pub mod iec104;
+pub mod industrial;
 pub mod ip;
+pub mod kerberos;
+pub mod ldap;
 pub mod link;
+mod little;
 pub mod login;
 pub mod modbus;
+pub mod mqtt;
 pub mod nbns;
+pub mod ntlm;
 pub mod portmap;
 pub mod quic;
+pub mod rdp;
 mod read;
+pub mod rpc;
+pub mod rtsp;
+pub mod s7;
+pub mod smb;
 pub mod spoken;
 pub mod ssh;
 pub mod stratum;
@@ -25,6 +42,7 @@ pub mod tcp;
 pub mod tls;
 pub mod tunnel;
 pub mod udp;
+pub mod utf16;
 
 use crate::addr::{Ip, MacAddr};
 use crate::counters::Reject;

@@ -19,6 +19,7 @@ mod malware;
 mod plaintext;
 mod recon;
 mod sensor;
+mod together;
 mod windows;
 
 /// An alert that a scenario must raise.
@@ -102,6 +103,7 @@ pub fn all() -> Vec<Scenario> {
         habits::TABLE,
         gear::TABLE,
         sensor::TABLE,
+        together::TABLE,
     ]
     .concat()
 }
