@@ -7,8 +7,8 @@ use crate::table::flows::{Flow, Side};
 use crate::table::habits::{Fresh, Upload};
 use crate::table::identity::Change;
 use crate::wire::{
-    arp::Arp, coap, credential, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc,
-    rtsp, smb, ssdp, tls,
+    arp::Arp, coap, credential, dhcp, dns, http, icmp, industrial, kerberos, ldap, login, mqtt, nbns,
+    portmap, rdp, rpc, rtsp, smb, spoken::Protocol, ssdp, stratum, tls,
 };
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -39,6 +39,8 @@ pub enum Observation<'a> {
         source: Ip,
         /// Who is pinged.
         target: Ip,
+        /// What it carries.
+        load: icmp::Load,
     },
     /// An ICMP or ICMPv6 echo reply.
     EchoReply {
@@ -46,6 +48,8 @@ pub enum Observation<'a> {
         source: Ip,
         /// Who had asked.
         target: Ip,
+        /// What it carries.
+        load: icmp::Load,
     },
     /// A DNS message over UDP or TCP port 53.
     Dns(&'a DnsSeen<'a>),
@@ -93,6 +97,19 @@ pub enum Observation<'a> {
     Content(&'a Flow, &'a [u8]),
     /// Signs of an attack in an HTTP request, or their proof in its answer.
     WebAttack(&'a Flow, &'a http::attack::Seen),
+    /// A line between a miner and its pool.
+    Stratum(&'a Flow, &'a stratum::Said<'a>),
+    /// A request to a router for an open port, or its answer (NAT-PMP, PCP).
+    PortMapping {
+        /// Sender.
+        source: Ip,
+        /// Receiver.
+        target: Ip,
+        /// What it says.
+        message: portmap::Message,
+    },
+    /// The server (TCP) or the client (UDP) of a flow spoke for the first time, and it is known what.
+    Spoken(&'a Flow, Protocol),
     /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
     Smb(&'a Flow, &'a smb::Said<'a>),
     /// A Kerberos message, over UDP or TCP.
@@ -159,6 +176,9 @@ pub mod interest {
     pub const CREDENTIAL: u64 = 1 << 24;
     pub const CONTENT: u64 = 1 << 25;
     pub const WEB_ATTACK: u64 = 1 << 26;
+    pub const STRATUM: u64 = 1 << 31;
+    pub const PORT_MAPPING: u64 = 1 << 32;
+    pub const SPOKEN: u64 = 1 << 34;
     pub const ALERT: u64 = 1 << 40;
     pub const SENSOR: u64 = 1 << 41;
     pub const SMB: u64 = 1 << 19;
@@ -226,6 +246,9 @@ impl Observation<'_> {
             Observation::WebAttack(..) => interest::WEB_ATTACK,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Stratum(..) => interest::STRATUM,
+            Observation::PortMapping { .. } => interest::PORT_MAPPING,
+            Observation::Spoken(..) => interest::SPOKEN,
             Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
             Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
             Observation::Smb(..) => interest::SMB,

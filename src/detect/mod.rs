@@ -12,6 +12,7 @@ use window::{Tick, mix};
 #[cfg(test)]
 pub(crate) mod bench;
 mod familiar;
+mod letters;
 pub mod settings;
 pub mod window;
 
@@ -76,7 +77,14 @@ detectors! {
     arp_spoof::ArpSpoof,
     rogue_dhcp::RogueDhcp,
     beaconing::Beaconing,
+    dga::Dga,
     dns_tunnel::DnsTunnel,
+    icmp_tunnel::IcmpTunnel,
+    iot_botnet::IotBotnet,
+    cryptomining::Cryptomining,
+    anonymizer::Anonymizer,
+    odd_port::OddPort,
+    upnp_exposure::UpnpExposure,
     brute_force::BruteForce,
     lateral_movement::LateralMovement,
     smb_abuse::SmbAbuse,

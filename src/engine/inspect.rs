@@ -13,7 +13,7 @@ use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, quic, snmp, ssdp, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, quic, snmp, spoken, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -88,6 +88,10 @@ fn bits(side: Side) -> (u8, u8) {
 
 impl Engine {
     pub(super) fn inspect_tcp(&mut self, slot: u32, side: Side, segment: &Segment<'_>, carried: Carried<'_>) {
+        let Some(flow) = self.flows.at(slot) else { return };
+        if side == Side::Server && flow.payload_down == segment.payload_len {
+            self.tell_spoken(slot, spoken::by_server(segment.payload));
+        }
         let Some(flow) = self.flows.at(slot) else { return };
         if flow.inspect.has(Inspect::TALKS) {
             if side == Side::Server {
@@ -180,6 +184,12 @@ impl Engine {
         }
     }
 
+    fn tell_spoken(&mut self, slot: u32, protocol: Option<spoken::Protocol>) {
+        if let Some(protocol) = protocol {
+            self.tell_flow(slot, |flow| Observation::Spoken(flow, protocol));
+        }
+    }
+
     fn look_dns(&mut self, bytes: &[u8], carried: Carried<'_>, slot: u32) -> Look {
         let parsed = dns::parse_stream(bytes);
         if let Parsed::Yes(message) = &parsed {
@@ -267,6 +277,7 @@ impl Engine {
             389 => App::Ldap,
             1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
+            5351 => return self.on_port_mapping(carried, payload),
             _ => match flow.server_port {
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
@@ -329,6 +340,7 @@ impl Engine {
     fn inspect_quic(&mut self, slot: u32, payload: &[u8]) {
         let sent = self.flows.at(slot).map_or(0, |f| f.packets_up);
         if sent <= 1 {
+            self.tell_spoken(slot, spoken::by_datagram(payload));
             // Whatever was gathered under this slot was another connection's.
             self.readers.quic.remove(&slot);
         }

@@ -7,9 +7,16 @@ use crate::table::devices::NameSource;
 use crate::table::flows::{FlowKey, State, proto};
 use crate::table::traits::is_made_up;
 use crate::wire::arp::Arp;
-use crate::wire::icmp::{Meaning, Message, Quoted};
+use crate::wire::icmp::{self, Meaning, Message, Quoted};
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dhcp, dns, nbns, ssdp};
+use crate::wire::{Parsed, dhcp, dns, nbns, portmap, ssdp};
+
+/// What an echo carries; the length is the packet's when a capture cut it.
+fn load_of(carried: Carried<'_>, message: &Message<'_>) -> icmp::Load {
+    let headers = if message.v6 { 48 } else { 28 };
+    let len = carried.ip.len.saturating_sub(headers).max(message.payload.len() as u32);
+    icmp::load(message.payload, len)
+}
 
 impl Engine {
     pub(super) fn on_arp(&mut self, arp: Arp, frame_mac: MacAddr, frame_to: MacAddr) {
@@ -32,8 +39,14 @@ impl Engine {
         let (source, target) = (carried.ip.src, carried.ip.dst);
         // Told before the tables change: a claim is compared with what was known.
         match message.meaning() {
-            Meaning::EchoRequest(..) => self.tell(&Observation::Echo { source, target }),
-            Meaning::EchoReply(..) => self.tell(&Observation::EchoReply { source, target }),
+            Meaning::EchoRequest(..) => {
+                let load = load_of(carried, message);
+                self.tell(&Observation::Echo { source, target, load });
+            }
+            Meaning::EchoReply(..) => {
+                let load = load_of(carried, message);
+                self.tell(&Observation::EchoReply { source, target, load });
+            }
             Meaning::Unreachable { about: Some(about), .. } => self.refused(about, carried.vlan),
             Meaning::NeighborSolicitation { source_mac, .. } => self.claims(source_mac, Some(source)),
             Meaning::NeighborAdvertisement { target: ip, target_mac, router, solicited, override_cache } => {
@@ -156,6 +169,14 @@ impl Engine {
                     self.known.called(carried.mac, source, name.as_bytes());
                 }
             }
+        }
+    }
+
+    /// A request to a router for an open port, or its answer.
+    pub(super) fn on_port_mapping(&mut self, carried: Carried<'_>, payload: &[u8]) {
+        if let Parsed::Yes(message) = portmap::parse(payload) {
+            let (source, target) = (carried.ip.src, carried.ip.dst);
+            self.tell(&Observation::PortMapping { source, target, message });
         }
     }
 

@@ -10,7 +10,7 @@ use crate::wire::http;
 use crate::wire::login::{Service, ftp, imap, pop3, smtp, telnet, vnc};
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
-use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb};
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb, stratum};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -56,6 +56,7 @@ macro_rules! talks {
 }
 
 talks! {
+    Stratum: stratum::Session => App::Stratum, Stratum;
     Http: http::talk::Talk => App::Http, of_http;
     Ftp: ftp::Ftp => App::Login(Service::Ftp), of_login;
     Smtp: smtp::Smtp => App::Login(Service::Smtp), of_login;

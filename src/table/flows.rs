@@ -65,6 +65,8 @@ pub enum App {
     #[allow(missing_docs)]
     Snmp,
     #[allow(missing_docs)]
+    Stratum,
+    #[allow(missing_docs)]
     Kerberos,
     #[allow(missing_docs)]
     Ldap,

@@ -62,6 +62,8 @@ pub struct Request {
     pub cookie: bool,
     /// What the body is.
     pub content: Content,
+    /// SOAPAction, when given: what a UPnP device is asked to do. At most 256 characters.
+    pub soap_action: Option<String>,
     /// Content-Length, when given.
     pub content_length: Option<u64>,
     /// The body comes in chunks.
@@ -272,6 +274,7 @@ fn read_request(method: &str, target: &[u8], headers: Vec<Header<'_>>) -> Option
         match name.to_ascii_lowercase().as_slice() {
             b"host" if request.host.is_none() => request.host = host(value),
             b"user-agent" if request.user_agent.is_none() => request.user_agent = cleaned(value, MAX_AGENT),
+            b"soapaction" => request.soap_action = cleaned(value, MAX_AGENT),
             b"authorization" | b"proxy-authorization" => {
                 request.auth = Auth::Other;
                 if let Some(user) = basic_user(value) {

@@ -8,6 +8,7 @@ pub mod rtype {
     pub const CNAME: u16 = 5;
     pub const NULL: u16 = 10;
     pub const PTR: u16 = 12;
+    pub const MX: u16 = 15;
     pub const TXT: u16 = 16;
     pub const AAAA: u16 = 28;
     pub const SRV: u16 = 33;
