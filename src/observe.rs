@@ -1,7 +1,8 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
-use crate::table::flows::Flow;
+use crate::table::flows::{Flow, Side};
+use crate::table::reassembly::Odd;
 use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -78,6 +79,22 @@ pub enum Observation<'a> {
     Login(&'a Flow, login::Service, login::Outcome),
     /// A Modbus message.
     Modbus(&'a Flow, &'a modbus::Said),
+    /// A UDP flow went on: the 2nd, 4th, 8th, … 256th and then every 256th datagram of one side. The number is how many
+    /// came since the one before.
+    Steps(&'a Flow, Side, u32),
+    /// Another 32 packets to one host that belong to no flow.
+    Burst(&'a BurstSeen),
+    /// The source of a frame was not heard of for ten minutes or more. Also group addresses, which no station has.
+    Station(MacAddr),
+    /// A fragment, or what became of some, that no honest sender makes.
+    Fragment(&'a FragmentSeen),
+    /// An ICMP or ICMPv6 redirect.
+    Redirect(&'a RedirectSeen),
+    /// An IPv6 router advertisement.
+    Router(&'a RouterSeen),
+    /// The first bytes of a client are those of a scanner that wants to know what answers: which one, and whether they
+    /// prove it alone.
+    Probe(&'a Flow, &'static str, bool),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// Once a second of engine time: what capture itself did in that second.
@@ -106,7 +123,13 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const BURST: u64 = 1 << 27;
+    pub const FRAGMENT: u64 = 1 << 28;
+    pub const ICMP: u64 = 1 << 29;
+    pub const ROUTER: u64 = 1 << 30;
     pub const MODBUS: u64 = 1 << 42;
+    pub const STATION: u64 = 1 << 43;
+    pub const PROBE: u64 = 1 << 44;
 }
 
 impl Observation<'_> {
@@ -132,6 +155,12 @@ impl Observation<'_> {
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
             Observation::Modbus(..) => interest::MODBUS,
+            Observation::Steps(..) | Observation::Burst(_) => interest::BURST,
+            Observation::Station(_) => interest::STATION,
+            Observation::Fragment(_) => interest::FRAGMENT,
+            Observation::Redirect(_) => interest::ICMP,
+            Observation::Router(_) => interest::ROUTER,
+            Observation::Probe(..) => interest::PROBE,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }
@@ -203,6 +232,77 @@ pub struct DhcpSeen<'a> {
     pub source: Ip,
     /// The message.
     pub message: &'a dhcp::Message<'a>,
+}
+
+/// What a packet outside any flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loose {
+    /// An echo request.
+    Ask = 0,
+    /// An echo reply.
+    Reply = 1,
+    /// IPv6 neighbour discovery other than router advertisements, and multicast listener reports.
+    Neighbor = 2,
+    /// Any other ICMP message that is about no flow.
+    Icmp = 3,
+    /// A protocol that is no transport, tunnel or routing protocol, or headers that hide it.
+    Unreadable = 4,
+}
+
+/// Many packets to one host that belong to no flow; the last of them speaks for all.
+#[derive(Clone, Copy, Debug)]
+pub struct BurstSeen {
+    /// Sender of the last one.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// What they are.
+    pub class: Loose,
+    /// How many came since the last time.
+    pub packets: u32,
+}
+
+/// Something odd about fragments.
+#[derive(Clone, Copy, Debug)]
+pub struct FragmentSeen {
+    /// Sender.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// What is odd.
+    pub odd: Odd,
+    /// Datagrams that were made whole so far, all hosts together: shows a network on which fragments are lost.
+    pub completed: u64,
+}
+
+/// "Send that through another router."
+#[derive(Clone, Copy, Debug)]
+pub struct RedirectSeen {
+    /// Who says so.
+    pub source: Ip,
+    /// Station that sent the frame; NONE when a tunnel hides it.
+    pub mac: MacAddr,
+    /// Who is told.
+    pub target: Ip,
+    /// The next hop it should take.
+    pub gateway: Ip,
+    /// For what destination.
+    pub destination: Ip,
+}
+
+/// A router advertisement.
+#[derive(Clone, Copy, Debug)]
+pub struct RouterSeen {
+    /// The router's address on the link.
+    pub ip: Ip,
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// For how many seconds it offers itself as a default router; 0: not, or no longer.
+    pub lifetime_s: u16,
+    /// The first prefix it hands out, and its length.
+    pub prefix: Option<(Ip, u8)>,
+    /// The first name server it hands out.
+    pub dns_server: Option<Ip>,
 }
 
 /// A station seen for the first time.

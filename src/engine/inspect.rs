@@ -12,7 +12,7 @@ use crate::table::reassembly::Streams;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, quic, ssh, tls};
+use crate::wire::{Parsed, dns, http, probe, quic, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -102,6 +102,12 @@ impl Engine {
             return;
         }
         let gathering = flow.inspect.has(gathers);
+        if !gathering
+            && side == Side::Client
+            && let Some((name, sure)) = probe::scanner(segment.payload)
+        {
+            self.tell_flow(slot, |flow| Observation::Probe(flow, name, sure));
+        }
         if !gathering && self.begins_talk(slot, side, segment, carried) {
             return;
         }
@@ -269,7 +275,8 @@ impl Engine {
             123 => App::Ntp,
             137 => App::Nbns,
             546 | 547 => return self.on_dhcp6(carried, payload),
-            _ => match flow.server_port {
+            // Answers to what was asked of a group begin a flow of their own.
+            _ => match if datagram.src_port == 5355 { 5355 } else { flow.server_port } {
                 1900 => App::Ssdp,
                 5353 => App::Mdns,
                 5355 => App::Llmnr,

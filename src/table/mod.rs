@@ -1,6 +1,7 @@
 //! Tables: bounded state about flows, hosts, devices and names.
 
 pub mod bounded;
+pub mod crowd;
 pub mod devices;
 pub mod flows;
 pub mod hosts;

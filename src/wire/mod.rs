@@ -14,6 +14,7 @@ pub mod link;
 pub mod login;
 pub mod modbus;
 pub mod nbns;
+pub mod probe;
 pub mod quic;
 mod read;
 pub mod ssh;
