@@ -68,6 +68,7 @@ macro_rules! detectors {
 detectors! {
     port_scan::PortScan,
     host_sweep::HostSweep,
+    service_probe::ServiceProbe,
     syn_flood::SynFlood,
     udp_flood::UdpFlood,
     icmp_flood::IcmpFlood,
