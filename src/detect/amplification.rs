@@ -194,7 +194,9 @@ impl Amplification {
             return;
         }
         let (bytes, reflectors) = (victim.bytes.total(cx.now), victim.reflectors.within(now, 10).0);
-        if (reflectors < s.reflectors && bytes / datagrams < LARGE) || !victim.pace.due(now) {
+        // One peer alone that keeps sending from the port it is sent to is a tunnel with one busy direction.
+        let large = bytes / datagrams >= LARGE && flow.client_port != flow.server_port;
+        if (reflectors < s.reflectors && !large) || !victim.pace.due(now) {
             return;
         }
         let name = service(flow.client_port).unwrap_or("UDP");

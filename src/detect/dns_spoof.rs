@@ -110,6 +110,8 @@ pub struct DnsSpoof {
     guesses: Bounded<u64, Guesses>,
     /// Which station brings a server's answers, and by how many more than others.
     stations: Bounded<Ip, (MacAddr, u32)>,
+    /// The last answer that nothing contradicted so far: its transaction, server and station.
+    unopposed: Option<(u64, Ip, MacAddr)>,
     pace: Pace,
 }
 
@@ -144,6 +146,7 @@ impl Detector for DnsSpoof {
             transactions: Bounded::new((keys / 8).max(16)),
             guesses: Bounded::new((keys / 8).max(16)),
             stations: Bounded::new(SERVERS),
+            unopposed: None,
             pace: Pace::default(),
         }
     }
@@ -200,16 +203,21 @@ impl DnsSpoof {
         }
         let found = t.takes(answer);
         let in_turn = t.first.is_some_and(|first| first.server == answer.server);
-        if let Some((one, two, foreign)) = found {
-            self.raise(cx, seen.client, question, (one, two, foreign), out);
-        }
-        if in_turn {
-            self.brought(answer.server, answer.mac);
+        match found {
+            Some(pair) => {
+                self.unopposed = self.unopposed.take().filter(|(of, ..)| *of != key);
+                self.raise(cx, seen.client, question, pair, out);
+            }
+            None if in_turn => {
+                if let Some((_, server, mac)) = self.unopposed.replace((key, answer.server, answer.mac)) {
+                    self.brought(server, mac);
+                }
+            }
+            None => {}
         }
     }
 
-    /// `mac` brought an answer of `server`. Of two that contradict each other one speaks for and one against the usual
-    /// station, so that a forger never becomes it.
+    /// `mac` brought an answer of `server` that nothing contradicted.
     fn brought(&mut self, server: Ip, mac: MacAddr) {
         let (usual, _) = self.stations.entry(server, || (mac, 0));
         match usual {
@@ -222,7 +230,7 @@ impl DnsSpoof {
     /// The station that brings `server`'s answers, when that is beyond doubt. The tables do not tell: there an address is
     /// whose frames came last.
     fn usual(&self, server: Ip) -> Option<MacAddr> {
-        self.stations.get(&server).filter(|(mac, count)| *count >= 2 && mac.is_station()).map(|(mac, _)| *mac)
+        self.stations.get(&server).filter(|(mac, count)| *count >= 1 && mac.is_station()).map(|(mac, _)| *mac)
     }
 
     /// The station that brought the false one of two answers in one server's name.
@@ -261,8 +269,7 @@ impl DnsSpoof {
         };
         let (part, source) = match (foreign, mac) {
             (true, _) => (ip_part(two.server), Some(Subject::ip(two.server))),
-            (false, Some(mac)) => (mac.as_u64(), Some(Subject::mac(mac))),
-            (false, None) => (ip_part(two.server), None),
+            (false, mac) => (ip_part(two.server), mac.map(Subject::mac)),
         };
         let finding = Self::KIND.finding(Severity::High, &[1, part], summary, evidence);
         out.push(between(finding, source, Some(Subject::ip(client))));

@@ -65,12 +65,19 @@ impl Detector for IcmpRedirect {
     }
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
-        if let Observation::Redirect(seen) = observation
-            && !is_honest(cx, seen)
-        {
-            self.redirected(cx, seen, out);
+        if let Observation::Redirect(seen) = observation {
+            // The tables give the router's address to whose frames came last: who borrowed it once is not believed later.
+            let key = key(seen);
+            if self.senders.get(&key).is_some() || !is_honest(cx, seen) {
+                self.redirected(cx, seen, key, out);
+            }
         }
     }
+}
+
+/// The sender: its station, where the link shows it, because the address may be another's.
+fn key(seen: &RedirectSeen) -> u64 {
+    if seen.mac.is_station() { seen.mac.as_u64() } else { ip_part(seen.source) }
 }
 
 /// Whether a known router says it from its own station, or whoever says it points to a known router.
@@ -80,10 +87,8 @@ fn is_honest(cx: &Context<'_>, seen: &RedirectSeen) -> bool {
 }
 
 impl IcmpRedirect {
-    fn redirected(&mut self, cx: &Context<'_>, seen: &RedirectSeen, out: &mut Findings) {
-        // The address may be another's; the station is the sender's own.
+    fn redirected(&mut self, cx: &Context<'_>, seen: &RedirectSeen, key: u64, out: &mut Findings) {
         let station = seen.mac.is_station();
-        let key = if station { seen.mac.as_u64() } else { ip_part(seen.source) };
         let (sender, _) = self.senders.entry(key, Sender::default);
         sender.redirects = sender.redirects.saturating_add(1);
         if sender.redirects < self.settings.redirects || !sender.pace.due(cx.tick()) {

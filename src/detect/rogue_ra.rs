@@ -34,8 +34,8 @@ settings! {
 
 /// Routers that are remembered.
 const ROUTERS: usize = 64;
-/// From so many rogues on they are one incident: a flood.
-const MANY: u32 = 4;
+/// From so many rogues on they are told as a flood.
+const MANY: u32 = 2;
 /// An address that was used by another station so many seconds ago is still that one's.
 const ALIVE_SECONDS: u32 = 60;
 
@@ -184,11 +184,11 @@ impl RogueRa {
             "prefix" => seen.prefix.map(|(net, len)| format!("{net}/{len}")),
             "dns_server" => seen.dns_server.map(|ip| ip.to_string()),
         };
-        let finding = Self::KIND.finding(Severity::High, &[if many { 0 } else { key }], summary, evidence);
+        let finding = Self::KIND.finding(Severity::High, &[], summary, evidence);
         let own = (right != Some(seen.ip)).then_some(seen.ip);
         let source =
             if seen.mac.is_station() { Subject::station(seen.mac, own) } else { Subject::ip(seen.ip) };
-        out.push(between(finding, (!many).then_some(source), right.map(Subject::ip)));
+        out.push(between(finding, Some(source), right.map(Subject::ip)));
     }
 }
 
@@ -281,7 +281,7 @@ mod tests {
             let [_, x, y, z] = i.to_be_bytes();
             advertise(&mut b, &format!("fe80::{i:x}"), MacAddr([2, 2, 2, x, y, z]), 1800);
         }
-        assert!(b.alerts() <= MANY as usize + 1 && b.detector.routers.len() <= ROUTERS, "{}", b.alerts());
+        assert!(b.alerts() == 1 && b.detector.routers.len() <= ROUTERS, "{}", b.alerts());
         let mut b = Bench::<RogueRa>::new();
         for i in 0..50 {
             advertise(&mut b, &format!("fe80::{i:x}"), mac(66), 1800);

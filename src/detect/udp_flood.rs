@@ -113,7 +113,7 @@ impl UdpFlood {
         let fast = Timestamp::from_micros(cx.now.micros().saturating_mul(10));
         let (target, _) = self.targets.entry(key(flow), Target::default);
         target.second.add(fast, more);
-        target.opened.add(cx.now, u32::from(more == 1));
+        target.opened.add(cx.now, u32::from(flow.packets_up <= 1));
         if is_answer(flow) {
             target.reflected.add(fast, more);
         }
