@@ -1,6 +1,6 @@
 //! `dhcp_starvation`: somebody asks for addresses in many names at once, so that none is left for others.
 //!
-//! Evidence: distinct clients (hardware address in the message, or the address it speaks for) that ask a DHCP or DHCPv6
+//! Evidence: distinct clients (hardware address in the message, and the address it comes from) that ask a DHCP or DHCPv6
 //! server within ten seconds. When one station carries them all it is the one; a relay, or many stations, may be an office
 //! that wakes up, so more are needed. Answers of many different servers to one station are the same flood from its other
 //! end.
@@ -98,9 +98,11 @@ impl DhcpStarvation {
     fn dhcp(&mut self, cx: &Context<'_>, seen: &DhcpSeen<'_>, out: &mut Findings) {
         let m = seen.message;
         if m.op == 1 {
-            let client = mix(m.client_mac.as_u64() ^ mix(ip_part(m.client_ip)));
-            let relayed = !m.relay_ip.is_unspecified();
-            self.asked(cx, seen.mac, relayed, client as u32, Some(seen.source), out);
+            let client = mix(m.client_mac.as_u64());
+            // A router passes on what clients beyond it send to the server themselves.
+            let routed = seen.source.is_unicast() && m.client_mac != seen.mac;
+            let relayed = routed || !m.relay_ip.is_unspecified();
+            self.asked(cx, seen.mac, relayed, client as u32, seen.source, out);
         }
     }
 
@@ -115,7 +117,7 @@ impl DhcpStarvation {
         // Solicit, request, renew, rebind (RFC 8415, 7.3).
         if matches!(message.kind, 1 | 3 | 5 | 6) && !message.client_duid.is_empty() {
             let client = message.client_duid.iter().fold(6, |hash, b| mix(hash ^ u64::from(*b)));
-            self.asked(cx, mac, !source.is_link_local(), client as u32, Some(source), out);
+            self.asked(cx, mac, !source.is_link_local(), client as u32, source, out);
         }
     }
 
@@ -125,7 +127,7 @@ impl DhcpStarvation {
         mac: MacAddr,
         relayed: bool,
         client: u32,
-        source: Option<Ip>,
+        source: Ip,
         out: &mut Findings,
     ) {
         let (s, now) = (&self.settings, cx.tick());
@@ -133,7 +135,9 @@ impl DhcpStarvation {
         *self.askers.seen(mac.as_u64() as u32, now).0 = 1;
         let (asker, _) = self.stations.entry(mac, Asker::default);
         asker.messages = asker.messages.saturating_add(1);
-        *asker.clients.seen(client, now).0 = 1;
+        // One station under many addresses is as odd as one with many clients.
+        let name = mix(u64::from(client) ^ ip_part(source)) as u32;
+        *asker.clients.seen(name, now).0 = 1;
         let own = asker.clients.within(now, s.seconds).0;
         if own > s.clients && !relayed && mac.is_station() {
             if asker.pace.due(now) {
@@ -142,9 +146,8 @@ impl DhcpStarvation {
                     "messages" => asker.messages,
                 };
                 let summary = format!("{mac} asked for addresses in {own} names or more in {} s", s.seconds);
-                let source = source.filter(|ip| ip.is_unicast());
                 let finding = Self::KIND.finding(Severity::High, &[1], summary, evidence);
-                out.push(between(finding, Some(Subject::station(mac, source)), None));
+                out.push(between(finding, Some(Subject::mac(mac)), None));
             }
             return;
         }

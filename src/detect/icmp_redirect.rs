@@ -3,7 +3,8 @@
 //! Evidence: a redirect (ICMP or ICMPv6) that does not come from a known router's own station, towards a next hop that is
 //! no known router. Attackers write the router's address into it but send it from their own station.
 //!
-//! Not alarms: the router's own redirects, to whichever hop; a host that forwards by accident and points to the router.
+//! Not alarms: the router's own redirects, to whichever hop; a host that forwards by accident and points to the router;
+//! "it is on your own network", where the next hop is the goal itself.
 //! Known false alarms: a second router that the monitor has not yet seen at work.
 
 use super::settings::settings;
@@ -68,7 +69,8 @@ impl Detector for IcmpRedirect {
         if let Observation::Redirect(seen) = observation {
             // The tables give the router's address to whose frames came last: who borrowed it once is not believed later.
             let key = key(seen);
-            if self.senders.get(&key).is_some() || !is_honest(cx, seen) {
+            if !is_honest(cx, seen) || (self.senders.get(&key).is_some() && seen.gateway != seen.destination)
+            {
                 self.redirected(cx, seen, key, out);
             }
         }
@@ -80,10 +82,12 @@ fn key(seen: &RedirectSeen) -> u64 {
     if seen.mac.is_station() { seen.mac.as_u64() } else { ip_part(seen.source) }
 }
 
-/// Whether a known router says it from its own station, or whoever says it points to a known router.
+/// Whether a known router says it from its own station, or whoever says it points to a known router or to the goal itself.
 fn is_honest(cx: &Context<'_>, seen: &RedirectSeen) -> bool {
     let own = !seen.mac.is_station() || cx.lookup.mac_of(seen.source).is_none_or(|mac| mac == seen.mac);
-    (cx.lookup.is_gateway(seen.source) && own) || cx.lookup.is_gateway(seen.gateway)
+    // "Speak to it directly" diverts nothing.
+    let direct = seen.gateway == seen.destination;
+    direct || (cx.lookup.is_gateway(seen.source) && own) || cx.lookup.is_gateway(seen.gateway)
 }
 
 impl IcmpRedirect {
@@ -167,6 +171,7 @@ mod tests {
         b.see(&Observation::Redirect(&redirect("192.168.1.1", mac(1), "192.168.1.2")));
         b.see(&Observation::Redirect(&redirect("192.168.1.50", mac(50), "192.168.1.1")));
         b.see(&Observation::Redirect(&redirect("192.168.1.1", MacAddr::NONE, "192.168.1.7")));
+        b.see(&Observation::Redirect(&redirect("192.168.1.50", mac(50), "203.0.113.9")));
         assert!(b.found.is_empty(), "{:?}", b.found);
         b.see(&Observation::Redirect(&redirect("192.168.1.50", mac(50), "192.168.1.50")));
         assert_eq!(b.alerts(), 1);
