@@ -6,6 +6,7 @@ use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, Side};
 use crate::table::habits::{Fresh, Upload};
 use crate::table::identity::Change;
+use crate::table::reassembly::Odd;
 use crate::wire::{
     arp::Arp, coap, credential, dhcp, dns, http, icmp, industrial, kerberos, ldap, login, mqtt, nbns,
     portmap, rdp, rpc, rtsp, smb, spoken::Protocol, ssdp, stratum, tls,
@@ -130,6 +131,22 @@ pub enum Observation<'a> {
     Rpc(&'a Flow, &'a rpc::Said),
     /// A device does something that it never did before, or sends out more than it usually does.
     Habit(&'a HabitSeen<'a>),
+    /// A UDP flow went on: the 2nd, 4th, 8th, … 256th and then every 256th datagram of one side. The number is how many
+    /// came since the one before.
+    Steps(&'a Flow, Side, u32),
+    /// Another 32 packets to one host that belong to no flow.
+    Burst(&'a BurstSeen),
+    /// The source of a frame was not heard of for ten minutes or more. Also group addresses, which no station has.
+    Station(MacAddr),
+    /// A fragment, or what became of some, that no honest sender makes.
+    Fragment(&'a FragmentSeen),
+    /// An ICMP or ICMPv6 redirect.
+    Redirect(&'a RedirectSeen),
+    /// An IPv6 router advertisement.
+    Router(&'a RouterSeen),
+    /// The first bytes of a client are those of a scanner that wants to know what answers: which one, and whether they
+    /// prove it alone.
+    Probe(&'a Flow, &'static str, bool),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
     /// An alert was raised, or one that is open became more severe.
@@ -192,6 +209,12 @@ pub mod interest {
     pub const HABIT: u64 = 1 << 39;
     pub const SSDP: u64 = 1 << 33;
     pub const DEVICE_CHANGED: u64 = 1 << 38;
+    pub const BURST: u64 = 1 << 27;
+    pub const FRAGMENT: u64 = 1 << 28;
+    pub const ICMP: u64 = 1 << 29;
+    pub const ROUTER: u64 = 1 << 30;
+    pub const STATION: u64 = 1 << 43;
+    pub const PROBE: u64 = 1 << 44;
 }
 
 impl<'a> Observation<'a> {
@@ -260,6 +283,12 @@ impl Observation<'_> {
             Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
             Observation::Rpc(..) => interest::RPC,
             Observation::Habit(_) => interest::HABIT,
+            Observation::Steps(..) | Observation::Burst(_) => interest::BURST,
+            Observation::Station(_) => interest::STATION,
+            Observation::Fragment(_) => interest::FRAGMENT,
+            Observation::Redirect(_) => interest::ICMP,
+            Observation::Router(_) => interest::ROUTER,
+            Observation::Probe(..) => interest::PROBE,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::DeviceChanged(_) => interest::DEVICE_CHANGED,
             Observation::Second(_) => interest::SECOND,
@@ -349,6 +378,77 @@ pub struct SsdpSeen<'a> {
     pub target_port: u16,
     /// The message.
     pub message: &'a ssdp::Message<'a>,
+}
+
+/// What a packet outside any flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loose {
+    /// An echo request.
+    Ask = 0,
+    /// An echo reply.
+    Reply = 1,
+    /// IPv6 neighbour discovery other than router advertisements, and multicast listener reports.
+    Neighbor = 2,
+    /// Any other ICMP message that is about no flow.
+    Icmp = 3,
+    /// A protocol that is no transport, tunnel or routing protocol, or headers that hide it.
+    Unreadable = 4,
+}
+
+/// Many packets to one host that belong to no flow; the last of them speaks for all.
+#[derive(Clone, Copy, Debug)]
+pub struct BurstSeen {
+    /// Sender of the last one.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// What they are.
+    pub class: Loose,
+    /// How many came since the last time.
+    pub packets: u32,
+}
+
+/// Something odd about fragments.
+#[derive(Clone, Copy, Debug)]
+pub struct FragmentSeen {
+    /// Sender.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// What is odd.
+    pub odd: Odd,
+    /// Datagrams that were made whole so far, all hosts together: shows a network on which fragments are lost.
+    pub completed: u64,
+}
+
+/// "Send that through another router."
+#[derive(Clone, Copy, Debug)]
+pub struct RedirectSeen {
+    /// Who says so.
+    pub source: Ip,
+    /// Station that sent the frame; NONE when a tunnel hides it.
+    pub mac: MacAddr,
+    /// Who is told.
+    pub target: Ip,
+    /// The next hop it should take.
+    pub gateway: Ip,
+    /// For what destination.
+    pub destination: Ip,
+}
+
+/// A router advertisement.
+#[derive(Clone, Copy, Debug)]
+pub struct RouterSeen {
+    /// The router's address on the link.
+    pub ip: Ip,
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// For how many seconds it offers itself as a default router; 0: not, or no longer.
+    pub lifetime_s: u16,
+    /// The first prefix it hands out, and its length.
+    pub prefix: Option<(Ip, u8)>,
+    /// The first name server it hands out.
+    pub dns_server: Option<Ip>,
 }
 
 /// A station seen for the first time.

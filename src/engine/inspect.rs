@@ -13,7 +13,7 @@ use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, quic, snmp, spoken, ssdp, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, probe, quic, snmp, spoken, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -107,6 +107,12 @@ impl Engine {
             return;
         }
         let gathering = flow.inspect.has(gathers);
+        if !gathering
+            && side == Side::Client
+            && let Some((name, sure)) = probe::scanner(segment.payload)
+        {
+            self.tell_flow(slot, |flow| Observation::Probe(flow, name, sure));
+        }
         if !gathering && self.begins_talk(slot, side, segment, carried) {
             return;
         }
@@ -278,7 +284,8 @@ impl Engine {
             1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
             5351 => return self.on_port_mapping(carried, payload),
-            _ => match flow.server_port {
+            // Answers to what was asked of a group begin a flow of their own.
+            _ => match if datagram.src_port == 5355 { 5355 } else { flow.server_port } {
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
                 5683 => App::Coap,

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod bounded;
+pub mod crowd;
 pub mod devices;
 pub mod flows;
 pub mod habits;

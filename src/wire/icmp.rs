@@ -166,10 +166,12 @@ mod kind {
     pub const V6_REDIRECT: u8 = 137;
 }
 
-/// Neighbour discovery options (RFC 4861, section 4.6) that carry a link-layer address.
+/// Neighbour discovery options that are read (RFC 4861, section 4.6; RFC 8106).
 mod option {
     pub const SOURCE_LINK_ADDRESS: u8 = 1;
     pub const TARGET_LINK_ADDRESS: u8 = 2;
+    pub const PREFIX: u8 = 3;
+    pub const NAME_SERVERS: u8 = 25;
 }
 
 /// Reads an ICMP message.
@@ -225,6 +227,20 @@ pub fn options(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
         bytes = &bytes[body.len() + 2..];
         Some((kind, body))
     })
+}
+
+/// What a router advertisement hands out: its first prefix with its length (RFC 4861, 4.6.2), and its first name server
+/// (RFC 8106, 5.1).
+pub fn advertised(bytes: &[u8]) -> (Option<(Ip, u8)>, Option<Ip>) {
+    let (mut prefix, mut dns_server) = (None, None);
+    for (kind, body) in options(bytes) {
+        match kind {
+            option::PREFIX => prefix = prefix.or(ip::address(body, 14).map(|net| (net, body[0]))),
+            option::NAME_SERVERS => dns_server = dns_server.or(ip::address(body, 6)),
+            _ => {}
+        }
+    }
+    (prefix, dns_server)
 }
 
 fn link_address(bytes: &[u8], wanted: u8) -> MacAddr {
@@ -353,6 +369,18 @@ mod tests {
         let Meaning::RouterAdvertisement { lifetime_s, source_mac, options } = m.meaning() else { panic!() };
         assert_eq!((lifetime_s, source_mac, options.len()), (1800, MacAddr(STATION), 16));
         assert_eq!(parse_v6(&bytes[..12]).unwrap_err(), Reject::IcmpTruncated);
+    }
+
+    #[test]
+    fn an_advertisement_tells_its_first_prefix_and_name_server() {
+        let prefix = [&[3, 4, 64, 0xc0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0][..], &TARGET].concat();
+        let servers = [&[25, 3, 0, 0, 0, 0, 0, 60][..], &[7; 16]].concat();
+        let both = [&prefix[..], &servers, &prefix].concat();
+        assert_eq!(advertised(&both), (Some((Ip::v6(TARGET), 64)), Some(Ip::v6([7; 16]))));
+        for cut in 0..both.len() {
+            let _ = advertised(&both[..cut]);
+        }
+        assert_eq!(advertised(&[3, 1, 64, 0, 0, 0, 0, 0]), (None, None));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod mqtt;
 pub mod nbns;
 pub mod ntlm;
 pub mod portmap;
+pub mod probe;
 pub mod quic;
 pub mod rdp;
 mod read;
