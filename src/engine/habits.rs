@@ -152,8 +152,11 @@ fn ways(flow: &Flow) -> [u32; 2] {
         let port = if WEB.contains(&flow.server_port) { WEB[0] } else { flow.server_port };
         return way_numbers(proto::TCP, port, None);
     }
+    let udp = flow.protocol == proto::UDP;
+    let passing = udp && TRANSFERS.iter().any(|ports| ports.contains(&flow.server_port));
+    let port = if passing { u16::MAX } else { flow.server_port };
     let app = (flow.app != App::Unknown).then_some(&flow.app as &dyn std::fmt::Debug);
-    way_numbers(flow.protocol, flow.server_port, app)
+    way_numbers(flow.protocol, port, app)
 }
 
 fn tell_contact(
