@@ -183,6 +183,10 @@ pub struct System {
     pub memory_bytes: u64,
     /// Temperature of the processor, when there is a sensor.
     pub temperature_celsius: Option<f64>,
+    /// Whether the board says that its voltage is too low; unknown where it does not say.
+    pub under_voltage: Option<bool>,
+    /// Whether the board slows itself down now, for heat or voltage; unknown where it does not say.
+    pub throttled: Option<bool>,
     /// One-minute load average.
     pub load: f64,
     /// Free bytes where the store is.
@@ -282,6 +286,9 @@ pub struct DeviceRecord {
     pub bytes_out_today: u64,
     /// Risk 0-100; `None` while no score is kept.
     pub risk: Option<u8>,
+    /// The kinds of alerts that the risk comes from, heaviest first, each with its share: `port_scan 35`.
+    #[serde(default)]
+    pub risk_why: Vec<String>,
     /// Owner's notes.
     pub notes: String,
     /// Owner says: tell me when it is gone.

@@ -98,6 +98,11 @@ section! {
         /// Destinations of a device up to which it counts as settled, so that a new one is told. Cameras and plugs have
         /// one to five, a phone hundreds.
         few_destinations: u8 = 16, 1..=24;
+        /// What is meant to be so and raises nothing, such as { kind = "port_scan", source = "192.168.1.5" } or
+        /// { kind = "outbound_volume", target = "203.0.113.0/24" }: kind, source, target (address or network) and port
+        /// (the target's), all that are given must fit. feed_match, arp_spoof and what is critical are hidden only
+        /// where kind and source or target are given.
+        allow: Vec<crate::alert::Allow> = Vec::new();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::table::reassembly::Streams;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, quic, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -196,11 +196,18 @@ impl Engine {
         self.unread(parsed)
     }
 
+    fn set_tls(&mut self, slot: u32) {
+        // Remote desktop stays what it is when it goes on under TLS.
+        if self.flows.at(slot).is_some_and(|flow| flow.app != App::Rdp) {
+            self.set_app(slot, App::Tls);
+        }
+    }
+
     fn look_tls(&mut self, slot: u32, side: Side, bytes: &[u8], last: bool) -> Look {
         match side {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
                     self.told_name(slot, hello.server_name.as_deref());
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
@@ -209,7 +216,7 @@ impl Engine {
             },
             Side::Server => match tls::server_hello(bytes, last) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
                     self.tell_flow(slot, |flow| Observation::TlsServer(flow, &hello));
                     Look::Done
                 }
@@ -268,13 +275,17 @@ impl Engine {
         let app = match datagram.src_port.min(datagram.dst_port) {
             53 => App::Dns,
             67 | 68 => App::Dhcp,
+            88 => App::Kerberos,
             123 => App::Ntp,
             137 => App::Nbns,
+            389 => App::Ldap,
             546 | 547 => return self.on_dhcp6(carried, payload),
             _ => match flow.server_port {
                 1900 => App::Ssdp,
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
+                5683 => App::Coap,
+                47808 => App::Bacnet,
                 _ if side == Side::Client && !flow.inspect.has(Inspect::CLIENT_DONE) => {
                     return self.inspect_quic(slot, payload);
                 }
@@ -290,6 +301,33 @@ impl Engine {
             App::Llmnr => self.on_dns(carried, payload, 5355),
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
+            _ => self.on_said(slot, side, app, payload),
+        }
+    }
+
+    /// Datagrams that are messages of a flow.
+    fn on_said(&mut self, slot: u32, side: Side, app: App, payload: &[u8]) {
+        match app {
+            App::Kerberos => {
+                if let Some(said) = kerberos::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Kerberos(flow, &said));
+                }
+            }
+            App::Ldap => {
+                if let Some(said) = ldap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Ldap(flow, &said));
+                }
+            }
+            App::Coap => {
+                if let Some(said) = coap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Coap(flow, side, &said));
+                }
+            }
+            App::Bacnet => {
+                if let Some(said) = bacnet::message(payload, side) {
+                    self.tell_flow(slot, |flow| Observation::Industrial(flow, &said));
+                }
+            }
             _ => {}
         }
     }

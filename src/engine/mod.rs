@@ -7,6 +7,7 @@ mod habits;
 mod inspect;
 mod local;
 mod report;
+mod risk;
 mod talk;
 mod transport;
 mod view;
@@ -15,17 +16,18 @@ mod watch;
 pub use report::Totals;
 
 use crate::addr::{Inside, Ip, MacAddr};
-use crate::alert::Mute;
+use crate::alert::desk;
+use crate::alert::{AlertRecord, Allow, Mute};
 use crate::capture::Frame;
 use crate::counters::Counters;
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::feeds::Feeds;
-use crate::observe::{Observation, SensorSecond};
+use crate::observe::{Observation, SensorSecond, SensorState};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
-use crate::table::reassembly::Fragments;
 use crate::table::habits::Rules;
+use crate::table::reassembly::Fragments;
 use crate::table::{Caps, Known, Lookup};
 use crate::time::{SECOND, Timestamp};
 use crate::wire::ip::IpPacket;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub live: bool,
     /// More of the same within this many seconds is the same alert.
     pub quiet_period_s: u64,
+    /// What is meant to be so.
+    pub allow: Vec<Allow>,
     /// Number of the first alert.
     pub next_alert_id: u64,
     /// Seconds learned in earlier runs.
@@ -84,6 +88,7 @@ impl Default for Settings {
             own: Vec::new(),
             live: false,
             quiet_period_s: 3600,
+            allow: Vec::new(),
             next_alert_id: 1,
             learned_s: 0,
             online_s: 300,
@@ -133,7 +138,10 @@ impl Engine {
         known.set_learned(settings.learned_s);
         known.set_devices(settings.online_s, settings.names);
         known.habits.set_rules(settings.habits);
-        let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
+        let rules =
+            desk::Rules { quiet_period_s: settings.quiet_period_s, per_minute: None, allow: settings.allow };
+        let watch =
+            Watch::new(&settings.detect, caps.keys, settings.next_alert_id, rules, settings.own.clone())?;
         Ok(Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
@@ -157,7 +165,22 @@ impl Engine {
 
     /// Wall time minus engine time, microseconds. Whoever owns the clock says when it changes.
     pub fn set_offset(&mut self, offset: i64) {
+        let seconds = offset.saturating_sub(self.known.offset()) / SECOND;
         self.known.set_offset(offset);
+        if seconds != 0 && self.now != Timestamp::MIN {
+            let step = Observation::ClockStep { seconds, live: self.live };
+            self.watch.tell(self.now, &self.known, &step);
+        }
+    }
+
+    /// Takes in what the sensor reads of itself; call every few seconds.
+    pub fn on_sensor(&mut self, state: &SensorState<'_>) {
+        self.watch.tell(self.now, &self.known, &Observation::Sensor(state));
+    }
+
+    /// Remembers an alert of an earlier run, oldest first: for the risk of its devices.
+    pub fn restore_alert(&mut self, alert: &AlertRecord) {
+        self.watch.risk.restore(&self.known, alert);
     }
 
     /// Wall time minus engine time, microseconds.
@@ -422,7 +445,7 @@ impl Engine {
                 device.dirty = false;
             }
             if let Some(device) = self.known.devices.get(&key) {
-                let record = self.known.record(key, device);
+                let record = self.record(key, device);
                 self.watch.events.push_back(Event::Device(Box::new(record)));
             }
         }

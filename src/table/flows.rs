@@ -63,7 +63,29 @@ pub enum App {
     #[allow(missing_docs)]
     Ssdp,
     #[allow(missing_docs)]
+    Kerberos,
+    #[allow(missing_docs)]
+    Ldap,
+    #[allow(missing_docs)]
+    Rdp,
+    #[allow(missing_docs)]
     Modbus,
+    #[allow(missing_docs)]
+    Smb,
+    #[allow(missing_docs)]
+    Dnp3,
+    #[allow(missing_docs)]
+    Iec104,
+    #[allow(missing_docs)]
+    S7,
+    #[allow(missing_docs)]
+    Bacnet,
+    #[allow(missing_docs)]
+    Coap,
+    #[allow(missing_docs)]
+    Rtsp,
+    #[allow(missing_docs)]
+    Rpc,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),
 }

@@ -176,7 +176,11 @@ impl<const N: usize> Set<Place, N> {
     pub(super) fn contact(&mut self, names: [u32; 2], net: u32, now: &Moment) -> (Novelty, bool) {
         for name in names.into_iter().filter(|name| *name != 0) {
             if let Some(place) = self.find(|p| p.name == name) {
-                place.nets[(net & 1) as usize] = net;
+                // The first one of a day: many servers of one name would otherwise take turns here.
+                let known = &mut place.nets[(net & 1) as usize];
+                if place.seen.last_day != now.day || *known == 0 {
+                    *known = net;
+                }
                 return (place.seen.again(now), false);
             }
         }
