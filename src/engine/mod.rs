@@ -67,6 +67,8 @@ pub struct Settings {
     pub online_s: u32,
     /// Names of devices by MAC.
     pub names: BTreeMap<MacAddr, String>,
+    /// Devices that must not fall silent, by MAC.
+    pub important: Vec<MacAddr>,
     /// The checked section `[detect]`.
     pub detect: toml::Table,
 }
@@ -84,6 +86,7 @@ impl Default for Settings {
             learned_s: 0,
             online_s: 300,
             names: BTreeMap::new(),
+            important: Vec::new(),
             detect: toml::Table::new(),
         }
     }
@@ -126,7 +129,7 @@ impl Engine {
         let caps = settings.caps;
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
-        known.set_devices(settings.online_s, settings.names);
+        known.set_devices(settings.online_s, settings.names, settings.important);
         let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
         Ok(Engine {
             counters: Counters::default(),

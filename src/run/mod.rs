@@ -100,6 +100,7 @@ pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunErro
         detect: config.kinds.clone(),
         online_s: config.devices.online_seconds,
         names: config.devices.names.clone(),
+        important: config.devices.important.clone(),
         ..more
     };
     Engine::new(settings).map_err(|problem| RunError::Settings(problem.to_string()))

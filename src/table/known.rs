@@ -82,6 +82,7 @@ pub struct Known {
     gateways: Vec<Ip>,
     learned_before: u64,
     names_given: BTreeMap<MacAddr, String>,
+    important: Vec<MacAddr>,
     online: i64,
     learning_since: Option<Timestamp>,
     now: Timestamp,
@@ -104,6 +105,7 @@ impl Known {
             gateways,
             learned_before: 0,
             names_given: BTreeMap::new(),
+            important: Vec::new(),
             online: 300 * SECOND,
             learning_since: None,
             now: Timestamp::MIN,
@@ -140,8 +142,10 @@ impl Known {
         self.joins = 0;
     }
 
-    /// What the settings say of devices: silent for longer than this many seconds is offline; names by MAC.
-    pub fn set_devices(&mut self, online_s: u32, names: BTreeMap<MacAddr, String>) {
+    /// What the settings say of devices: silent for longer than this many seconds is offline; names by MAC; those
+    /// that must not fall silent.
+    pub fn set_devices(&mut self, online_s: u32, names: BTreeMap<MacAddr, String>, important: Vec<MacAddr>) {
+        self.important = important;
         self.online = i64::from(online_s) * SECOND;
         self.names_given = names;
     }
@@ -174,7 +178,7 @@ impl Known {
             self.devices.remove(&DeviceKey::Mac(*mac));
             self.alias(*mac, key);
         }
-        device.set_given(self.given(key));
+        self.give(key, &mut device);
         self.devices.insert_new(key, device);
     }
 
@@ -192,8 +196,11 @@ impl Known {
         }
     }
 
-    fn given(&self, key: DeviceKey) -> Option<&str> {
-        self.names_given.get(&key.mac()?).map(String::as_str)
+    /// Tells a device what the settings say of it.
+    fn give(&self, key: DeviceKey, device: &mut Device) {
+        let Some(mac) = key.mac() else { return };
+        let name = self.names_given.get(&mac).map(String::as_str);
+        device.set_given(name, self.important.contains(&mac));
     }
 
     /// Seconds learned in earlier runs of this monitor.
@@ -345,7 +352,7 @@ impl Known {
         }
         let mut device = Device::new(self.now, self.now.wall(self.offset));
         device.mac = key.mac().unwrap_or(MacAddr::NONE);
-        device.set_given(self.given(key));
+        self.give(key, &mut device);
         (self.devices.insert_new(key, device).0, true)
     }
 
