@@ -77,9 +77,19 @@ detectors! {
     beaconing::Beaconing,
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
+    kerberos_abuse::KerberosAbuse,
+    directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
+    industrial_write::IndustrialWrite,
+    iot_abuse::IotAbuse,
+    new_service::NewService,
+    new_behaviour::NewBehaviour,
+    outbound_volume::OutboundVolume,
     capture_loss::CaptureLoss,
     blind::Blind,
+    sensor_trouble::SensorTrouble,
+    attack_chain::AttackChain,
+    storm::Storm,
 }
 
 impl Detectors {

@@ -13,7 +13,7 @@ use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, quic, ssdp, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -197,12 +197,20 @@ impl Engine {
         self.unread(parsed)
     }
 
+    fn set_tls(&mut self, slot: u32) {
+        // Remote desktop stays what it is when it goes on under TLS.
+        if self.flows.at(slot).is_some_and(|flow| flow.app != App::Rdp) {
+            self.set_app(slot, App::Tls);
+        }
+    }
+
     fn look_tls(&mut self, slot: u32, side: Side, bytes: &[u8], last: bool) -> Look {
         match side {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
                     self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
+                    self.told_name(slot, hello.server_name.as_deref());
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -210,7 +218,7 @@ impl Engine {
             },
             Side::Server => match tls::server_hello(bytes, last) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
                     self.tell_flow(slot, |flow| Observation::TlsServer(flow, &hello));
                     Look::Done
                 }
@@ -240,6 +248,7 @@ impl Engine {
                 if let Some(agent) = &request.user_agent {
                     self.slips(slot, Side::Client, Source::Agent, agent);
                 }
+                self.told_name(slot, request.host.as_deref());
                 self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }
@@ -274,13 +283,17 @@ impl Engine {
         let app = match datagram.src_port.min(datagram.dst_port) {
             53 => App::Dns,
             67 | 68 => App::Dhcp,
+            88 => App::Kerberos,
             123 => App::Ntp,
             137 => App::Nbns,
             1900 => App::Ssdp,
+            389 => App::Ldap,
             546 | 547 => return self.on_dhcp6(carried, payload),
             _ => match flow.server_port {
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
+                5683 => App::Coap,
+                47808 => App::Bacnet,
                 _ if flow.inspect.has(Inspect::CLIENT_DONE) => return,
                 _ if ssdp::looks_answer(payload) => App::Ssdp,
                 _ if side == Side::Client => {
@@ -299,6 +312,33 @@ impl Engine {
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
             App::Ssdp => self.on_ssdp(carried, datagram),
+            _ => self.on_said(slot, side, app, payload),
+        }
+    }
+
+    /// Datagrams that are messages of a flow.
+    fn on_said(&mut self, slot: u32, side: Side, app: App, payload: &[u8]) {
+        match app {
+            App::Kerberos => {
+                if let Some(said) = kerberos::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Kerberos(flow, &said));
+                }
+            }
+            App::Ldap => {
+                if let Some(said) = ldap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Ldap(flow, &said));
+                }
+            }
+            App::Coap => {
+                if let Some(said) = coap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Coap(flow, side, &said));
+                }
+            }
+            App::Bacnet => {
+                if let Some(said) = bacnet::message(payload, side) {
+                    self.tell_flow(slot, |flow| Observation::Industrial(flow, &said));
+                }
+            }
             _ => {}
         }
     }
@@ -318,6 +358,7 @@ impl Engine {
         };
         if let Parsed::Yes(hello) = &parsed {
             self.set_app(slot, App::Quic);
+            self.told_name(slot, hello.server_name.as_deref());
             self.tell_flow(slot, |flow| Observation::TlsClient(flow, hello));
         }
         if self.unread(parsed) == Look::Done {

@@ -6,7 +6,7 @@ use crate::alert::Mute;
 use crate::counters::Counters;
 use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
-use crate::table::devices::{DeviceChange, DeviceKey};
+use crate::table::devices::{Device, DeviceChange, DeviceKey};
 use crate::table::hosts::{Host, recent_since};
 use crate::table::reassembly::FragmentCounts;
 use crate::time::{SECOND, Timestamp};
@@ -50,6 +50,8 @@ pub struct Totals {
     pub alerts_raised: u64,
     /// Findings hidden by mutes since the start.
     pub findings_hidden: u64,
+    /// Incidents folded in storms since the start.
+    pub findings_folded: u64,
 }
 
 impl Engine {
@@ -78,7 +80,8 @@ impl Engine {
             talks: self.readers.talks.len(),
             talk_bytes: self.readers.talks.held(),
             alerts_raised: self.watch.desk.raised(),
-            findings_hidden: self.watch.desk.hidden(),
+            findings_hidden: self.watch.hidden(),
+            findings_folded: self.watch.desk.folded(),
         }
     }
 
@@ -184,24 +187,30 @@ impl Engine {
 
     /// Every device with all that is known of it, as it is stored.
     pub fn full_devices(&self) -> impl Iterator<Item = DeviceRecord> {
-        self.known.devices.iter().map(|(key, device)| self.known.full_record(*key, device))
-    }
-
-    /// Gives a device its risk score, 0 to 100, with what it comes from; `None` takes it away.
-    pub fn set_risk(&mut self, key: DeviceKey, risk: Option<u8>, why: Vec<String>) {
-        self.known.set_risk(key, risk, why);
+        let full = |(key, device): (&DeviceKey, &Device)| DeviceRecord {
+            more: self.known.more(device),
+            ..self.record(*key, device)
+        };
+        self.known.devices.iter().map(full)
     }
 
     fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
         let mut sorted: Vec<_> = self.known.devices.iter().collect();
         sorted.sort_by_key(|(key, device)| (std::cmp::Reverse(device.last_at), **key));
-        sorted.into_iter().take(limit).map(|(key, device)| self.known.record(*key, device)).collect()
+        sorted.into_iter().take(limit).map(|(key, device)| self.record(*key, device)).collect()
     }
 
     /// One device with all that is known of it: by its id, or by a station address (without colons) that it took on later.
     pub fn device(&mut self, id: &str) -> Option<DeviceRecord> {
         let key = self.key_of(id)?;
-        Some(self.known.full_record(key, self.known.devices.get(&key)?))
+        let device = self.known.devices.get(&key)?;
+        Some(DeviceRecord { more: self.known.more(device), ..self.record(key, device) })
+    }
+
+    /// A device with its risk.
+    pub(super) fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
+        let (score, why) = self.watch.risk.of(&key, self.now);
+        DeviceRecord { risk: Some(score), risk_why: why, ..self.known.record(key, device) }
     }
 
     /// Applies what the owner changed of a device.

@@ -5,9 +5,10 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
-use crate::wire::modbus;
+use crate::wire::login::Service;
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -53,7 +54,17 @@ macro_rules! talks {
 }
 
 talks! {
-    Modbus: modbus::Session => App::Modbus, Modbus;
+    Smb: smb::Session => App::Smb, Smb;
+    Kerberos: kerberos::Session => App::Kerberos, Kerberos;
+    Ldap: ldap::Session => App::Ldap, Ldap;
+    Rdp: rdp::Session => App::Rdp, Rdp;
+    Modbus: modbus::Session => App::Modbus, Industrial;
+    Dnp3: dnp3::Session => App::Dnp3, Industrial;
+    Iec104: iec104::Session => App::Iec104, Industrial;
+    S7: s7::Session => App::S7, Industrial;
+    Mqtt: mqtt::Session => App::Login(Service::Mqtt), Mqtt;
+    Rtsp: rtsp::Session => App::Rtsp, Rtsp;
+    Rpc: rpc::Session => App::Rpc, Rpc;
 }
 
 /// A conversation and the bytes of both its sides.
@@ -116,11 +127,26 @@ struct Ear<'a, 'f> {
 
 impl Listener for Ear<'_, '_> {
     fn hear(&mut self, bytes: &[u8]) -> Heard {
-        self.talk.hear(self.flow, self.side, bytes, self.tell)
+        let tell = &mut *self.tell;
+        self.talk.hear(self.flow, self.side, bytes, &mut |observation| tell_parts(observation, tell))
     }
     fn lost(&mut self) {
         self.talk.lost(self.side);
     }
+}
+
+/// Tells of an observation, and of what else it is: SMB carries RPC and log-ins.
+fn tell_parts(observation: &Observation<'_>, tell: &mut dyn FnMut(&Observation<'_>)) {
+    if let Observation::Smb(flow, said) = observation {
+        match said {
+            smb::Said::Rpc(said) => return tell(&Observation::Rpc(flow, said)),
+            smb::Said::Session(smb::Login { outcome: Some(outcome), .. }) => {
+                tell(&Observation::Login(flow, Service::Smb, *outcome));
+            }
+            _ => {}
+        }
+    }
+    tell(observation);
 }
 
 impl Engine {

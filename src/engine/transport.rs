@@ -168,6 +168,7 @@ impl Engine {
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
             self.known.moved(flow);
+            self.tell_over(slot);
             self.tell_flow(slot, Observation::FlowEnded);
         }
     }

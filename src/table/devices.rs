@@ -18,8 +18,6 @@ const MAX_IPS: usize = 8;
 const MAX_NAMES: usize = 6;
 /// Station addresses remembered per device.
 const MAX_MACS: usize = 8;
-/// Reasons remembered for a risk.
-const MAX_REASONS: usize = 8;
 /// Two station addresses of one device that take turns within this time are two devices after all, microseconds.
 const TURN: i64 = 3600 * SECOND;
 /// A name is cut here, in characters.
@@ -147,7 +145,6 @@ pub struct Device {
     name: Option<Box<str>>,
     given: Option<Box<str>>,
     notes: Box<str>,
-    risk: Option<Box<(u8, Vec<String>)>>,
     important: bool,
     must_stay: bool,
     /// Something that tells its kind has changed.
@@ -185,7 +182,6 @@ impl Device {
             name: None,
             given: None,
             notes: "".into(),
-            risk: None,
             important: false,
             must_stay: false,
             unjudged: true,
@@ -308,14 +304,6 @@ impl Device {
         (self.unjudged, self.dirty) = (true, true);
     }
 
-    /// A score of how much there is to worry about, and what it comes from; `None` while none is kept.
-    pub fn set_risk(&mut self, risk: Option<u8>, mut why: Vec<String>) {
-        why.truncate(MAX_REASONS);
-        let new = risk.map(|risk| Box::new((risk.min(100), why)));
-        self.dirty |= self.risk != new;
-        self.risk = new;
-    }
-
     /// Whether its owner wants to know when it is gone.
     pub fn is_important(&self) -> bool {
         self.important || self.must_stay
@@ -417,11 +405,12 @@ impl Device {
             online,
             bytes_in_today: if today { self.bytes_in_today } else { 0 },
             bytes_out_today: if today { self.bytes_out_today } else { 0 },
-            risk: self.risk.as_ref().map(|r| r.0),
-            risk_why: self.risk.as_ref().map(|r| r.1.clone()).unwrap_or_default(),
+            risk: None,
+            risk_why: Vec::new(),
             notes: self.notes.to_string(),
             important: self.important,
             usual_gap_seconds: Some(self.presence.usual_gap()).filter(|m| *m > 0).map(|m| u32::from(m) * 60),
+            habits: None,
             more: None,
         }
     }
@@ -493,7 +482,6 @@ impl Device {
         device.mac = macs.first().copied().unwrap_or(MacAddr::NONE);
         device.macs = if macs.len() > 1 { macs } else { Vec::new() };
         device.macs_why = record.macs_why.as_deref().map(Into::into);
-        device.set_risk(record.risk, record.risk_why.clone());
         device.restore_details(record);
         device.dirty = false;
         Some((key, device))
@@ -564,7 +552,6 @@ mod tests {
         device.serves(631, true, false);
         device.count(19_676, 30, 40);
         device.activity().talked(Ip::v4([10, 0, 0, 9]), 1234);
-        device.set_risk(Some(40), vec!["port_scan".into()]);
         device.judge(device.vendor(key));
         let offset = 1_700_000_000 * SECOND - 10 * SECOND;
         let full = |d: &Device| DeviceRecord {

@@ -7,10 +7,11 @@
 use super::bounded::{Bounded, Slot};
 use super::devices::{Device, DeviceKey, MAX_NAME, NameSource};
 use super::flows::{Flow, Side, proto};
+use super::habits::Habits;
 use super::hosts::Host;
 use super::traits::Source;
 use crate::addr::{Inside, Ip, MacAddr};
-use crate::event::DeviceRecord;
+use crate::event::{DeviceDetails, DeviceRecord};
 use crate::time::{SECOND, Timestamp};
 use std::collections::BTreeMap;
 
@@ -25,6 +26,9 @@ const HIGHEST_UDP: u16 = 10_000;
 const MAX_GATEWAYS: usize = 16;
 /// A looked-up name is good for this long after the last answer, microseconds.
 const NAME_LIFE: i64 = 86_400 * SECOND;
+
+/// Devices whose habits are kept, at most: 1.9 MB.
+const MAX_HABITS: usize = 2048;
 
 /// How many entries each table may hold; follows from the memory budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,8 @@ pub struct Known {
     pub(super) heard_since: Timestamp,
     /// The last round of [`Known::on_minute`].
     pub(super) minute_at: Timestamp,
+    /// What devices usually do.
+    pub habits: Habits,
     names: Bounded<Ip, (Box<str>, Timestamp)>,
     gateways: Vec<Ip>,
     learned_before: u64,
@@ -101,6 +107,7 @@ impl Known {
             joins: 0,
             heard_since: Timestamp::MIN,
             minute_at: Timestamp::MIN,
+            habits: Habits::new(caps.devices.min(MAX_HABITS)),
             names: Bounded::new(caps.names),
             gateways,
             learned_before: 0,
@@ -157,13 +164,13 @@ impl Known {
 
     /// The form of a device that lists and events show.
     pub fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
-        device.record(key, self.now, self.offset, self.is_online(device))
+        let record = device.record(key, self.now, self.offset, self.is_online(device));
+        DeviceRecord { habits: self.habits.record(key), ..record }
     }
 
-    /// The form of a device with all that is known of it, as it is stored.
-    pub fn full_record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
-        let name_of = |ip| super::Lookup::name_of(self, ip).map(str::to_owned);
-        DeviceRecord { more: Some(device.details(name_of)), ..self.record(key, device) }
+    /// What only the page of one device shows.
+    pub fn more(&self, device: &Device) -> Option<DeviceDetails> {
+        Some(device.details(|ip| super::Lookup::name_of(self, ip).map(str::to_owned)))
     }
 
     /// Puts back a device that an earlier run stored, unless it is there already.
@@ -180,13 +187,6 @@ impl Known {
         }
         self.give(key, &mut device);
         self.devices.insert_new(key, device);
-    }
-
-    /// Gives a device its risk score, 0 to 100, with what it comes from; `None` takes it away.
-    pub fn set_risk(&mut self, key: DeviceKey, risk: Option<u8>, why: Vec<String>) {
-        if let Some(device) = self.devices.get_mut(&key) {
-            device.set_risk(risk, why);
-        }
     }
 
     /// Works out what kind of device it is, if something that tells has changed.

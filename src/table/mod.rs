@@ -4,6 +4,7 @@ pub mod activity;
 pub mod bounded;
 pub mod devices;
 pub mod flows;
+pub mod habits;
 pub mod hosts;
 pub mod identity;
 pub mod kinds;
