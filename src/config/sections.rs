@@ -113,6 +113,9 @@ section! {
         online_seconds: u32 = 300, 30..=86_400;
         /// Names by MAC address, such as { "02:00:00:00:00:01" = "Printer" }. A name given in the dashboard wins.
         names: BTreeMap<MacAddr, String> = BTreeMap::new();
+        /// MAC addresses of devices that must not fall silent, such as ["02:00:00:00:00:01"]: `device_gone` tells when one
+        /// does. The dashboard marks others.
+        important: Vec<MacAddr> = Vec::new();
     }
 }
 

@@ -195,7 +195,11 @@ impl Engine {
 
     /// Every device with all that is known of it, as it is stored.
     pub fn full_devices(&self) -> impl Iterator<Item = DeviceRecord> {
-        self.known.devices.iter().map(|(key, device)| self.known.full_record(*key, device))
+        let full = |(key, device): (&DeviceKey, &Device)| DeviceRecord {
+            more: self.known.more(device),
+            ..self.record(*key, device)
+        };
+        self.known.devices.iter().map(full)
     }
 
     fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
@@ -204,27 +208,31 @@ impl Engine {
         sorted.into_iter().take(limit).map(|(key, device)| self.record(*key, device)).collect()
     }
 
-    /// One device by its id, with all that is known of it.
-    pub fn device(&self, id: &str) -> Option<DeviceRecord> {
-        let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
-        Some(self.with_risk(*key, self.known.full_record(*key, device)))
+    /// One device with all that is known of it: by its id, or by a station address (without colons) that it took on later.
+    pub fn device(&mut self, id: &str) -> Option<DeviceRecord> {
+        let key = self.key_of(id)?;
+        let device = self.known.devices.get(&key)?;
+        Some(DeviceRecord { more: self.known.more(device), ..self.record(key, device) })
     }
 
     /// A device with its risk.
     pub(super) fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
-        self.with_risk(key, self.known.record(key, device))
-    }
-
-    fn with_risk(&self, key: DeviceKey, record: DeviceRecord) -> DeviceRecord {
         let (score, why) = self.watch.risk.of(&key, self.now);
-        DeviceRecord { risk: Some(score), risk_why: why, ..record }
+        DeviceRecord { risk: Some(score), risk_why: why, ..self.known.record(key, device) }
     }
 
     /// Applies what the owner changed of a device.
     pub fn change_device(&mut self, id: &str, change: &DeviceChange) -> Option<DeviceRecord> {
-        let (_, device) = self.known.devices.iter_mut().find(|(key, _)| key.id() == id)?;
-        device.change(change);
+        let key = self.key_of(id)?;
+        self.known.devices.get_mut(&key)?.change(change);
         self.device(id)
+    }
+
+    fn key_of(&mut self, id: &str) -> Option<DeviceKey> {
+        match DeviceKey::of_station_id(id) {
+            Some(DeviceKey::Mac(mac)) => Some(self.known.key_of(mac)),
+            _ => self.known.devices.iter().map(|(key, _)| *key).find(|key| key.id() == id),
+        }
     }
 
     /// Puts back a device that an earlier run stored.

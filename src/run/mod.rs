@@ -110,6 +110,7 @@ pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunErro
             confirm_days: config.detect.confirm_days,
             few_places: config.detect.few_destinations,
         },
+        important: config.devices.important.clone(),
         ..more
     };
     Engine::new(settings).map_err(|problem| RunError::Settings(problem.to_string()))
