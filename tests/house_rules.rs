@@ -23,6 +23,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("bus", 5),
     ("engine", 6),
     ("config", 7),
+    ("fetch", 8),
     ("http", 8),
     ("logs", 8),
     ("machine", 8),
@@ -179,6 +180,7 @@ fn packages_stay_in_the_folder_that_is_theirs() {
         ("pnet_datalink::", &["capture"]),
         ("argh::", &["cli"]),
         ("env_logger::", &["logs"]),
+        ("ureq::", &["fetch"]),
     ];
     for (path, text) in sources() {
         let own = module(&path);

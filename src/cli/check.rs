@@ -108,12 +108,12 @@ fn dashboard(config: &Config) -> Verdict {
 fn lists(config: &Config) -> Vec<Verdict> {
     let mut lists = run::Lists::new(config, crate::addr::Inside::default(), 0);
     lists.load();
-    let verdict = |status: &run::ListStatus| match &status.problem {
-        Some(problem) => Err(problem.clone()),
+    let verdict = |status: run::ListStatus| match status.problem {
+        Some(problem) => Err(format!("{}: {problem}", status.name)),
         None => Ok(format!(
             "{}: {} indicators, {} lines not understood, {} refused",
             status.name, status.taken, status.unreadable, status.refused
         )),
     };
-    lists.status().iter().map(verdict).collect()
+    lists.status().into_iter().map(verdict).collect()
 }
