@@ -38,6 +38,7 @@
 //! | [`logs`] | 8 | log lines to the journal and to a bounded file |
 //! | [`machine`] | 8 | processor, memory, temperature, disk |
 //! | [`pages`] | 8 | code that only starting up needed, given back |
+//! | [`places`] | 8 | where outside addresses are, from files of the owner |
 //! | [`service`] | 8 | systemd readiness and watchdog, the claim code, the local socket |
 //! | [`run`] | 9 | owns everything, drives it |
 //! | [`cli`] | 10 | the commands |
@@ -73,6 +74,8 @@ pub mod machine;
 pub mod observe;
 #[cfg(feature = "live")]
 pub mod pages;
+#[cfg(feature = "http")]
+pub mod places;
 #[cfg(all(feature = "live", feature = "store", feature = "http"))]
 pub mod run;
 #[cfg(feature = "live")]

@@ -28,6 +28,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("logs", 8),
     ("machine", 8),
     ("pages", 8),
+    ("places", 8),
     ("service", 8),
     ("run", 9),
     ("cli", 10),

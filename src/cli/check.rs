@@ -4,11 +4,12 @@ use super::{Outcome, read_config};
 use crate::capture::interfaces;
 use crate::config::{Config, Server};
 use crate::logs::say;
+use crate::places::Database;
 use crate::run;
 use crate::store::{Store, StoreError};
 use argh::FromArgs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// validate settings, permissions, interface, store and lists; exit 1 if `run` would not work
@@ -48,6 +49,7 @@ impl Check {
         parts.push(("store", store(&config)));
         parts.push(("dashboard", dashboard(&config)));
         parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
+        parts.extend(config.network.geoip.iter().map(|path| ("places", places(path))));
         for (part, verdict) in &parts {
             match verdict {
                 Ok(text) => say(&format!("ok     {part:<10}  {text}")),
@@ -102,6 +104,13 @@ fn dashboard(config: &Config) -> Verdict {
             Err(format!("{address} is in use, perhaps by a running monitor; dashboard.port chooses another"))
         }
         (_, Err(error)) => Err(format!("{address}: {error}")),
+    }
+}
+
+fn places(path: &Path) -> Verdict {
+    match Database::open(path) {
+        Ok(database) => Ok(format!("{}: {}, {} days old", path.display(), database.kind, database.days())),
+        Err(error) => Err(format!("{}: {error}; network.geoip names it", path.display())),
     }
 }
 

@@ -74,6 +74,10 @@ section! {
         memory_mib: u32 = 24, 8..=1024;
         /// Addresses of routers, where they cannot be learned by listening.
         gateways: Vec<Ip> = Vec::new();
+        /// MaxMind DB files that say where outside addresses are and whose, for the dashboard: city or country, and ASN, such as
+        /// ["/var/lib/GeoIP/GeoLite2-City.mmdb", "/var/lib/GeoIP/GeoLite2-ASN.mmdb"]. Read in place, not loaded. Empty: nothing
+        /// is looked up.
+        geoip: Vec<PathBuf> = Vec::new();
     }
 }
 

@@ -217,8 +217,11 @@ fn explain(error: &Error, limits: Limits) -> String {
         }
         Error::Io(io) if io.kind() == io::ErrorKind::PermissionDenied => io.to_string(),
         Error::Io(io) if io.kind() == io::ErrorKind::TimedOut => "took too long; try again later".to_owned(),
-        Error::Io(io) => format!("cannot be reached: {io}"),
-        Error::Rustls(why) => format!("its server cannot be trusted: {why}"),
+        // What TLS refuses comes as invalid data.
+        Error::Io(io) if io.kind() == io::ErrorKind::InvalidData => {
+            format!("its server cannot be trusted: {io}; ca_file names the certificate of a server of your own")
+        }
+        Error::Io(io) => format!("cannot be reached: {io}; try again later"),
         other => format!("cannot be fetched: {other}"),
     }
 }

@@ -189,7 +189,7 @@ impl Lists {
         self.stamps = Some(loading.stamps);
         self.read = loading.read;
         for (status, list) in self.read.iter_mut().zip(&self.wanted) {
-            if list.url.is_some() && status.problem.is_none() {
+            if list.url.is_some() && self.compiled_problem.is_some() {
                 status.problem.clone_from(&self.compiled_problem);
             }
         }

@@ -21,6 +21,7 @@ use crate::config::{Auth, Config, Server, Source};
 use crate::engine::{self, Engine};
 use crate::http::{self, App, AuthMode, Limits, Setup};
 use crate::logs::{complain, say};
+use crate::places::Places;
 use crate::store::{Store, StoreError};
 use crate::table::Caps;
 use crate::time::{self, SECOND};
@@ -308,6 +309,9 @@ fn app(
         public_hosts: config.dashboard.public_hosts.clone(),
         replay,
     })?;
+    if !config.network.geoip.is_empty() {
+        app.set_places(Places::new(&config.network.geoip));
+    }
     Ok((app, commands))
 }
 
