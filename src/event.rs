@@ -58,6 +58,23 @@ pub struct Monitor {
     pub uptime_seconds: u64,
     /// Browsers that watch live.
     pub viewers: u32,
+    /// How far this monitor has learned the network.
+    pub learning: Learning,
+}
+
+/// How far the monitor has learned what is usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Learning {
+    /// Day of the learning time, at most `of`.
+    pub day: u16,
+    /// Days of the learning time.
+    pub of: u16,
+    /// It is over for whatever was there from the start.
+    pub done: bool,
+    /// Devices that are still being learned, or are paused in it.
+    pub devices_learning: u32,
+    /// Devices whose habits are known, settled and busy ones.
+    pub devices_known: u32,
 }
 
 /// What comes in.
@@ -166,6 +183,10 @@ pub struct System {
     pub memory_bytes: u64,
     /// Temperature of the processor, when there is a sensor.
     pub temperature_celsius: Option<f64>,
+    /// Whether the board says that its voltage is too low; unknown where it does not say.
+    pub under_voltage: Option<bool>,
+    /// Whether the board slows itself down now, for heat or voltage; unknown where it does not say.
+    pub throttled: Option<bool>,
     /// One-minute load average.
     pub load: f64,
     /// Free bytes where the store is.
@@ -265,10 +286,36 @@ pub struct DeviceRecord {
     pub bytes_out_today: u64,
     /// Risk 0-100; `None` while no score is kept.
     pub risk: Option<u8>,
+    /// The kinds of alerts that the risk comes from, heaviest first, each with its share: `port_scan 35`.
+    #[serde(default)]
+    pub risk_why: Vec<String>,
     /// Owner's notes.
     pub notes: String,
     /// Owner says: tell me when it is gone.
     pub important: bool,
+    /// What it usually does; `None` while it has done nothing.
+    #[serde(default)]
+    pub habits: Option<HabitRecord>,
+}
+
+/// What a device usually does, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct HabitRecord {
+    /// `learning`, `settled` (does few things, so a new one is told), `busy` (too varied to judge by where it goes), or
+    /// `paused` (learns nothing while a grave alert is open about it).
+    pub state: String,
+    /// Day of its learning time: days on which it was seen, at most `of`.
+    pub day: u16,
+    /// Days of the learning time.
+    pub of: u16,
+    /// Destinations that are usual for it.
+    pub destinations: u32,
+    /// Ports that it usually serves, such as `tcp/443`.
+    pub services: Vec<String>,
+    /// Bytes it sends out of the network on a usual day; `None` on its first.
+    pub usual_out_bytes: Option<u64>,
+    /// Bytes it receives from outside on a usual day.
+    pub usual_in_bytes: Option<u64>,
 }
 
 /// A name and where it came from.

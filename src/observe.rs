@@ -1,8 +1,13 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
-use crate::table::flows::Flow;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, nbns, tls};
+use crate::alert::{Alert, Finding};
+use crate::table::devices::DeviceKey;
+use crate::table::flows::{Flow, Side};
+use crate::table::habits::{Fresh, Upload};
+use crate::wire::{
+    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc, rtsp, smb, tls,
+};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +81,41 @@ pub enum Observation<'a> {
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
+    /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
+    Smb(&'a Flow, &'a smb::Said<'a>),
+    /// A Kerberos message, over UDP or TCP.
+    Kerberos(&'a Flow, &'a kerberos::Said<'a>),
+    /// An LDAP message, or one of CLDAP over UDP.
+    Ldap(&'a Flow, &'a ldap::Said<'a>),
+    /// The first message of a side of remote desktop.
+    Rdp(&'a Flow, &'a rdp::Said<'a>),
+    /// A request of Modbus, DNP3, IEC-104, S7 or BACnet.
+    Industrial(&'a Flow, &'a industrial::Said),
+    /// A client of an MQTT broker logs in, publishes or subscribes; or the broker's answer to a log-in.
+    Mqtt(&'a Flow, &'a mqtt::Said<'a>),
+    /// A CoAP message and who sent it.
+    Coap(&'a Flow, Side, &'a coap::Said<'a>),
+    /// An RTSP message.
+    Rtsp(&'a Flow, &'a rtsp::Said<'a>),
+    /// A DCE/RPC message, over TCP or in an SMB pipe.
+    Rpc(&'a Flow, &'a rpc::Said),
+    /// A device does something that it never did before, or sends out more than it usually does.
+    Habit(&'a HabitSeen<'a>),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
+    /// An alert was raised, or one that is open became more severe.
+    Alert(&'a Alert),
+    /// An incident beyond the budget of alerts; it is told nowhere else.
+    Folded(&'a Finding),
+    /// The clock was set by so many seconds.
+    ClockStep {
+        /// How far; negative is back.
+        seconds: i64,
+        /// The sensor's own clock; otherwise that of a capture file.
+        live: bool,
+    },
+    /// What the sensor reads of itself, every few seconds while it runs.
+    Sensor(&'a SensorState<'a>),
     /// Once a second of engine time: what capture itself did in that second.
     Second(&'a SensorSecond),
 }
@@ -104,6 +142,17 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
+    pub const ALERT: u64 = 1 << 40;
+    pub const SENSOR: u64 = 1 << 41;
+    pub const SMB: u64 = 1 << 19;
+    pub const KERBEROS: u64 = 1 << 21;
+    pub const LDAP: u64 = 1 << 22;
+    pub const RDP: u64 = 1 << 23;
+    pub const INDUSTRIAL: u64 = 1 << 35;
+    pub const MQTT: u64 = 1 << 36;
+    pub const IOT: u64 = 1 << 37;
+    pub const RPC: u64 = 1 << 20;
+    pub const HABIT: u64 = 1 << 39;
 }
 
 impl Observation<'_> {
@@ -128,6 +177,17 @@ impl Observation<'_> {
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
+            Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
+            Observation::Smb(..) => interest::SMB,
+            Observation::Kerberos(..) => interest::KERBEROS,
+            Observation::Ldap(..) => interest::LDAP,
+            Observation::Rdp(..) => interest::RDP,
+            Observation::Industrial(..) => interest::INDUSTRIAL,
+            Observation::Mqtt(..) => interest::MQTT,
+            Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
+            Observation::Rpc(..) => interest::RPC,
+            Observation::Habit(_) => interest::HABIT,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::Second(_) => interest::SECOND,
         }
@@ -210,6 +270,57 @@ pub struct DeviceSeen {
     pub ip: Option<Ip>,
     /// Registered vendor.
     pub vendor: Option<&'static str>,
+}
+
+/// The sensor's own readings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SensorState<'a> {
+    /// Free bytes where the store is.
+    pub disk_free_bytes: Option<u64>,
+    /// Why the store cannot be written.
+    pub store_problem: Option<&'a str>,
+    /// Temperature of the processor.
+    pub temperature_celsius: Option<f64>,
+    /// The board says that its voltage is too low.
+    pub under_voltage: bool,
+    /// Lists of known bad addresses and names.
+    pub lists: &'a [ListState<'a>],
+}
+
+/// How one list stands.
+#[derive(Clone, Copy, Debug)]
+pub struct ListState<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What is wrong with it.
+    pub problem: Option<&'a str>,
+    /// Hours since it was fetched; unknown for files that someone else keeps.
+    pub age_hours: Option<u64>,
+}
+
+/// Something new about a device, after its learning time.
+#[derive(Clone, Copy, Debug)]
+pub struct HabitSeen<'a> {
+    /// The device.
+    pub device: DeviceKey,
+    /// The address it used.
+    pub ip: Ip,
+    /// The name of the other side, when it has one.
+    pub name: Option<&'a str>,
+    /// What is new.
+    pub what: Habit<'a>,
+}
+
+/// What is new about a device.
+#[derive(Clone, Copy, Debug)]
+pub enum Habit<'a> {
+    /// It opened a flow to a destination, or by a port or protocol, that is not usual for it. Once a day per flow.
+    Contact(&'a Flow, Fresh),
+    /// It serves a port that it did not serve before. Once.
+    Offer(&'a Flow, Fresh),
+    /// It sent more to a destination that is not usual for it; by what flow, and what that adds up to. Again and again
+    /// while it goes on.
+    Upload(&'a Flow, Upload),
 }
 
 /// What the sensor did in one second.

@@ -82,9 +82,19 @@ detectors! {
     beaconing::Beaconing,
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
+    kerberos_abuse::KerberosAbuse,
+    directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
+    industrial_write::IndustrialWrite,
+    iot_abuse::IotAbuse,
+    new_service::NewService,
+    new_behaviour::NewBehaviour,
+    outbound_volume::OutboundVolume,
     capture_loss::CaptureLoss,
     blind::Blind,
+    sensor_trouble::SensorTrouble,
+    attack_chain::AttackChain,
+    storm::Storm,
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {

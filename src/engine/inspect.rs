@@ -3,6 +3,7 @@
 //! The common case costs nothing: the first segment is parsed where it lies. Only when a protocol says "more" are
 //! bytes copied, within the budget of [`Streams`].
 
+use super::talk::Talks;
 use super::{Carried, Engine};
 use crate::observe::Observation;
 use crate::table::bounded::Bounded;
@@ -11,7 +12,7 @@ use crate::table::reassembly::Streams;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, quic, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -28,6 +29,7 @@ pub(super) struct Readers {
     /// Taken out while its bytes are being read.
     streams: Option<Streams>,
     quic: Bounded<u32, quic::Initial>,
+    pub(super) talks: Talks,
 }
 
 /// What came of looking at the beginning of one side.
@@ -41,11 +43,18 @@ enum Look {
 
 impl Readers {
     pub(super) fn new(stream_bytes: usize) -> Self {
-        Readers { streams: Some(Streams::new(stream_bytes, HEAD_BYTES)), quic: Bounded::new(MAX_QUIC) }
+        Readers {
+            streams: Some(Streams::new(stream_bytes / 2, HEAD_BYTES)),
+            quic: Bounded::new(MAX_QUIC),
+            talks: Talks::new(stream_bytes / 2),
+        }
     }
 
     /// The flow in `slot` is over. (One that is pushed out of its table leaves its heads to be pushed out in turn.)
     pub(super) fn forget(&mut self, slot: u32, inspect: Inspect) {
+        if inspect.has(Inspect::TALKS) {
+            self.talks.forget(slot);
+        }
         for side in [Side::Client, Side::Server] {
             if inspect.has(bits(side).1) {
                 self.drop_head(slot, side);
@@ -79,6 +88,12 @@ fn bits(side: Side) -> (u8, u8) {
 impl Engine {
     pub(super) fn inspect_tcp(&mut self, slot: u32, side: Side, segment: &Segment<'_>, carried: Carried<'_>) {
         let Some(flow) = self.flows.at(slot) else { return };
+        if flow.inspect.has(Inspect::TALKS) {
+            if side == Side::Server {
+                self.inspect_answer(slot, segment.payload);
+            }
+            return self.hear(slot, side, segment, carried);
+        }
         let (done, gathers) = bits(side);
         if flow.inspect.has(done) {
             if side == Side::Server {
@@ -87,6 +102,9 @@ impl Engine {
             return;
         }
         let gathering = flow.inspect.has(gathers);
+        if !gathering && self.begins_talk(slot, side, segment, carried) {
+            return;
+        }
         let look = if gathering {
             self.look_gathered(slot, side, segment, carried)
         } else {
@@ -178,11 +196,19 @@ impl Engine {
         self.unread(parsed)
     }
 
+    fn set_tls(&mut self, slot: u32) {
+        // Remote desktop stays what it is when it goes on under TLS.
+        if self.flows.at(slot).is_some_and(|flow| flow.app != App::Rdp) {
+            self.set_app(slot, App::Tls);
+        }
+    }
+
     fn look_tls(&mut self, slot: u32, side: Side, bytes: &[u8], last: bool) -> Look {
         match side {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
+                    self.told_name(slot, hello.server_name.as_deref());
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -190,7 +216,7 @@ impl Engine {
             },
             Side::Server => match tls::server_hello(bytes, last) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
                     self.tell_flow(slot, |flow| Observation::TlsServer(flow, &hello));
                     Look::Done
                 }
@@ -214,6 +240,7 @@ impl Engine {
         match http::request(bytes) {
             Parsed::Yes(request) => {
                 self.set_app(slot, App::Http);
+                self.told_name(slot, request.host.as_deref());
                 self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }
@@ -248,13 +275,17 @@ impl Engine {
         let app = match datagram.src_port.min(datagram.dst_port) {
             53 => App::Dns,
             67 | 68 => App::Dhcp,
+            88 => App::Kerberos,
             123 => App::Ntp,
             137 => App::Nbns,
+            389 => App::Ldap,
             546 | 547 => return self.on_dhcp6(carried, payload),
             _ => match flow.server_port {
                 1900 => App::Ssdp,
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
+                5683 => App::Coap,
+                47808 => App::Bacnet,
                 _ if side == Side::Client && !flow.inspect.has(Inspect::CLIENT_DONE) => {
                     return self.inspect_quic(slot, payload);
                 }
@@ -270,6 +301,33 @@ impl Engine {
             App::Llmnr => self.on_dns(carried, payload, 5355),
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
+            _ => self.on_said(slot, side, app, payload),
+        }
+    }
+
+    /// Datagrams that are messages of a flow.
+    fn on_said(&mut self, slot: u32, side: Side, app: App, payload: &[u8]) {
+        match app {
+            App::Kerberos => {
+                if let Some(said) = kerberos::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Kerberos(flow, &said));
+                }
+            }
+            App::Ldap => {
+                if let Some(said) = ldap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Ldap(flow, &said));
+                }
+            }
+            App::Coap => {
+                if let Some(said) = coap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Coap(flow, side, &said));
+                }
+            }
+            App::Bacnet => {
+                if let Some(said) = bacnet::message(payload, side) {
+                    self.tell_flow(slot, |flow| Observation::Industrial(flow, &said));
+                }
+            }
             _ => {}
         }
     }
@@ -289,6 +347,7 @@ impl Engine {
         };
         if let Parsed::Yes(hello) = &parsed {
             self.set_app(slot, App::Quic);
+            self.told_name(slot, hello.server_name.as_deref());
             self.tell_flow(slot, |flow| Observation::TlsClient(flow, hello));
         }
         if self.unread(parsed) == Look::Done {

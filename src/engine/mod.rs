@@ -3,9 +3,12 @@
 //! [`Engine::on_frame`] does all that one frame asks for in one call: decode, tables, detectors, alerts. Work that
 //! time brings (expiry, rates, growth of alerts) is done once a second of engine time, in bounded steps.
 
+mod habits;
 mod inspect;
 mod local;
 mod report;
+mod risk;
+mod talk;
 mod transport;
 mod view;
 mod watch;
@@ -13,20 +16,23 @@ mod watch;
 pub use report::Totals;
 
 use crate::addr::{Inside, Ip, MacAddr};
-use crate::alert::Mute;
+use crate::alert::desk;
+use crate::alert::{AlertRecord, Allow, Mute};
 use crate::capture::Frame;
 use crate::counters::Counters;
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::feeds::Feeds;
-use crate::observe::{Observation, SensorSecond};
+use crate::observe::{Observation, SensorSecond, SensorState};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
+use crate::table::habits::Rules;
 use crate::table::reassembly::Fragments;
-use crate::table::{Caps, Known};
+use crate::table::{Caps, Known, Lookup};
 use crate::time::{SECOND, Timestamp};
 use crate::wire::ip::IpPacket;
 use crate::wire::{self, Body, Packet, Transport};
+use habits::PER_SECOND;
 use inspect::Readers;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -57,6 +63,8 @@ pub struct Settings {
     pub live: bool,
     /// More of the same within this many seconds is the same alert.
     pub quiet_period_s: u64,
+    /// What is meant to be so.
+    pub allow: Vec<Allow>,
     /// Number of the first alert.
     pub next_alert_id: u64,
     /// Seconds learned in earlier runs.
@@ -65,6 +73,8 @@ pub struct Settings {
     pub online_s: u32,
     /// Names of devices by MAC.
     pub names: BTreeMap<MacAddr, String>,
+    /// When something that a device does is a habit.
+    pub habits: Rules,
     /// The checked section `[detect]`.
     pub detect: toml::Table,
 }
@@ -78,10 +88,12 @@ impl Default for Settings {
             own: Vec::new(),
             live: false,
             quiet_period_s: 3600,
+            allow: Vec::new(),
             next_alert_id: 1,
             learned_s: 0,
             online_s: 300,
             names: BTreeMap::new(),
+            habits: Rules::default(),
             detect: toml::Table::new(),
         }
     }
@@ -105,6 +117,8 @@ pub struct Engine {
     point: TrafficPoint,
     ten_seconds: TrafficPoint,
     history: VecDeque<TrafficPoint>,
+    /// Flows whose ends' habits are to be told of them, of one sweep.
+    due: Vec<FlowKey>,
 }
 
 /// One IP packet with what the engine needs of the frame around it.
@@ -123,7 +137,11 @@ impl Engine {
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
         known.set_devices(settings.online_s, settings.names);
-        let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
+        known.habits.set_rules(settings.habits);
+        let rules =
+            desk::Rules { quiet_period_s: settings.quiet_period_s, per_minute: None, allow: settings.allow };
+        let watch =
+            Watch::new(&settings.detect, caps.keys, settings.next_alert_id, rules, settings.own.clone())?;
         Ok(Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
@@ -141,12 +159,28 @@ impl Engine {
             point: TrafficPoint::default(),
             ten_seconds: TrafficPoint::default(),
             history: VecDeque::new(),
+            due: Vec::new(),
         })
     }
 
     /// Wall time minus engine time, microseconds. Whoever owns the clock says when it changes.
     pub fn set_offset(&mut self, offset: i64) {
+        let seconds = offset.saturating_sub(self.known.offset()) / SECOND;
         self.known.set_offset(offset);
+        if seconds != 0 && self.now != Timestamp::MIN {
+            let step = Observation::ClockStep { seconds, live: self.live };
+            self.watch.tell(self.now, &self.known, &step);
+        }
+    }
+
+    /// Takes in what the sensor reads of itself; call every few seconds.
+    pub fn on_sensor(&mut self, state: &SensorState<'_>) {
+        self.watch.tell(self.now, &self.known, &Observation::Sensor(state));
+    }
+
+    /// Remembers an alert of an earlier run, oldest first: for the risk of its devices.
+    pub fn restore_alert(&mut self, alert: &AlertRecord) {
+        self.watch.risk.restore(&self.known, alert);
     }
 
     /// Wall time minus engine time, microseconds.
@@ -326,7 +360,9 @@ impl Engine {
         let passed = if started == Timestamp::MIN { 1 } else { self.now.since(started) / SECOND + 1 };
         self.next_second = Timestamp::from_micros(self.now.micros() / SECOND * SECOND + SECOND);
         self.known.on_second();
+        // What ended in a gap without frames belongs to the day before it.
         self.sweep(usize::try_from(passed.clamp(1, LONGEST_GAP)).unwrap_or(1));
+        self.known.habits.on_second(self.known.learning_for());
         let fresh =
             SensorSecond { live: self.live, link_down: self.sensor.link_down, ..SensorSecond::default() };
         let second = std::mem::replace(&mut self.sensor, fresh);
@@ -341,8 +377,12 @@ impl Engine {
     fn sweep(&mut self, seconds: usize) {
         let (now, mut one_way, mut two_way) = (self.now, 0, 0);
         let mut steps = (self.flows.len() * seconds).div_ceil(LONGEST_GAP as usize).max(256);
+        let (mut due, today) = (std::mem::take(&mut self.due), self.known.habits.day());
         loop {
-            let gone = self.flows.sweep(&mut steps, |_, flow| {
+            let gone = self.flows.sweep(&mut steps, |key, flow| {
+                if due.len() < PER_SECOND && habits::is_due(flow, today) {
+                    due.push(*key);
+                }
                 let active = flow.protocol == proto::TCP && now.since(flow.last_at) < LONGEST_GAP * SECOND;
                 if active && flow.packets_up + flow.packets_down >= 4 {
                     let both = flow.packets_up > 0 && flow.packets_down > 0;
@@ -353,6 +393,8 @@ impl Engine {
             let Some((_, flow)) = gone else { break };
             self.tell_ended(flow);
         }
+        self.tell_habits(&mut due);
+        self.due = due;
         (self.sensor.one_way_flows, self.sensor.two_way_flows) = (one_way, two_way);
         let mut steps = (self.known.hosts.len() * seconds).div_ceil(64).max(64);
         let over = |_: &Ip, h: &crate::table::hosts::Host| {
@@ -364,6 +406,7 @@ impl Engine {
     fn tell_ended(&mut self, mut flow: Flow) {
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
+            self.tell_last(&flow);
             self.watch.tell(self.now, &self.known, &Observation::FlowEnded(&flow));
         }
     }
@@ -402,7 +445,7 @@ impl Engine {
                 device.dirty = false;
             }
             if let Some(device) = self.known.devices.get(&key) {
-                let record = self.known.record(key, device);
+                let record = self.record(key, device);
                 self.watch.events.push_back(Event::Device(Box::new(record)));
             }
         }

@@ -6,7 +6,7 @@ use crate::alert::Mute;
 use crate::counters::Counters;
 use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
-use crate::table::devices::DeviceChange;
+use crate::table::devices::{Device, DeviceChange, DeviceKey};
 use crate::table::hosts::{Host, recent_since};
 use crate::table::reassembly::FragmentCounts;
 use crate::time::{SECOND, Timestamp};
@@ -42,10 +42,16 @@ pub struct Totals {
     pub names_evicted: u64,
     /// Stream heads under way.
     pub streams: usize,
+    /// Conversations read message by message, and the bytes that wait for more.
+    pub talks: usize,
+    /// See `talks`.
+    pub talk_bytes: usize,
     /// Alerts raised since the start.
     pub alerts_raised: u64,
     /// Findings hidden by mutes since the start.
     pub findings_hidden: u64,
+    /// Incidents folded in storms since the start.
+    pub findings_folded: u64,
 }
 
 impl Engine {
@@ -71,8 +77,11 @@ impl Engine {
             names,
             names_evicted,
             streams: self.readers.held(),
+            talks: self.readers.talks.len(),
+            talk_bytes: self.readers.talks.held(),
             alerts_raised: self.watch.desk.raised(),
-            findings_hidden: self.watch.desk.hidden(),
+            findings_hidden: self.watch.hidden(),
+            findings_folded: self.watch.desk.folded(),
         }
     }
 
@@ -179,13 +188,19 @@ impl Engine {
     fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
         let mut sorted: Vec<_> = self.known.devices.iter().collect();
         sorted.sort_by_key(|(key, device)| (std::cmp::Reverse(device.last_at), **key));
-        sorted.into_iter().take(limit).map(|(key, device)| self.known.record(*key, device)).collect()
+        sorted.into_iter().take(limit).map(|(key, device)| self.record(*key, device)).collect()
     }
 
     /// One device by its id.
     pub fn device(&self, id: &str) -> Option<DeviceRecord> {
         let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
-        Some(self.known.record(*key, device))
+        Some(self.record(*key, device))
+    }
+
+    /// A device with its risk.
+    pub(super) fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
+        let (score, why) = self.watch.risk.of(&key, self.now);
+        DeviceRecord { risk: Some(score), risk_why: why, ..self.known.record(key, device) }
     }
 
     /// Applies what the owner changed of a device.

@@ -160,6 +160,7 @@ impl Engine {
         self.readers.forget(slot, flow.inspect);
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
+            self.tell_over(slot);
             self.tell_flow(slot, Observation::FlowEnded);
         }
     }

@@ -69,6 +69,9 @@ pub struct ListStatus {
     pub age_seconds: Option<i64>,
     /// What is wrong with it, in words.
     pub problem: Option<String>,
+    /// Whether it is fetched, and so should stay young.
+    #[serde(skip)]
+    pub fetched: bool,
 }
 
 impl ListStatus {
@@ -82,6 +85,7 @@ impl ListStatus {
             refused: report.refused,
             skipped: report.skipped,
             time,
+            fetched: list.url.is_some(),
             ..ListStatus::default()
         }
     }

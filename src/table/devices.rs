@@ -222,8 +222,10 @@ impl Device {
             bytes_in_today: if today { self.bytes_in_today } else { 0 },
             bytes_out_today: if today { self.bytes_out_today } else { 0 },
             risk: None,
+            risk_why: Vec::new(),
             notes: self.notes.to_string(),
             important: self.important,
+            habits: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::bounded::{Bounded, Slot};
 use crate::addr::Ip;
 use crate::time::{SECOND, Timestamp};
+pub use crate::wire::talk::Side;
 use crate::wire::tcp::flag;
 use std::hash::{Hash, Hasher};
 
@@ -61,6 +62,30 @@ pub enum App {
     Ntp,
     #[allow(missing_docs)]
     Ssdp,
+    #[allow(missing_docs)]
+    Kerberos,
+    #[allow(missing_docs)]
+    Ldap,
+    #[allow(missing_docs)]
+    Rdp,
+    #[allow(missing_docs)]
+    Modbus,
+    #[allow(missing_docs)]
+    Smb,
+    #[allow(missing_docs)]
+    Dnp3,
+    #[allow(missing_docs)]
+    Iec104,
+    #[allow(missing_docs)]
+    S7,
+    #[allow(missing_docs)]
+    Bacnet,
+    #[allow(missing_docs)]
+    Coap,
+    #[allow(missing_docs)]
+    Rtsp,
+    #[allow(missing_docs)]
+    Rpc,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),
 }
@@ -114,15 +139,19 @@ pub struct Flow {
     pub(crate) hosts: [Slot; 2],
     /// Whether client and server are ours.
     pub inside: [bool; 2],
+    /// What of it the habits of its ends were told.
+    pub(crate) told: Told,
 }
 
-/// Which side a packet of a flow comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one who opened it.
-    Client = 0,
-    /// The one who was asked.
-    Server = 1,
+/// What of a flow the habits of its ends were told so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Day of the monitor on which it was last counted as a contact of its client, 0 for none.
+    pub(crate) contact: u16,
+    /// Day on which it was last counted as a use of its server.
+    pub(crate) served: u16,
+    /// KiB from the client, and from the server, that were counted.
+    pub(crate) kib: [u32; 2],
 }
 
 /// What of a flow was already read, as bits.
@@ -137,12 +166,17 @@ impl Inspect {
     pub(crate) const FIN_CLIENT: u8 = 16;
     pub(crate) const FIN_SERVER: u8 = 32;
     pub(crate) const ENDED: u8 = 64;
+    /// A conversation is being read, see [`crate::wire::talk`].
+    pub(crate) const TALKS: u8 = 128;
 
     pub(crate) fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
     }
     pub(crate) fn set(&mut self, bits: u8) {
         self.0 |= bits;
+    }
+    pub(crate) fn clear(&mut self, bits: u8) {
+        self.0 &= !bits;
     }
 }
 
@@ -204,6 +238,7 @@ impl Flow {
             hole: [(0, 0); 2],
             hosts: [NO_SLOT; 2],
             inside: [false; 2],
+            told: Told::default(),
         }
     }
 

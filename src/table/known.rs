@@ -6,6 +6,7 @@
 
 use super::bounded::{Bounded, Slot};
 use super::devices::{Device, DeviceKey, MAX_NAME, NameSource};
+use super::habits::Habits;
 use super::hosts::Host;
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::event::DeviceRecord;
@@ -18,6 +19,9 @@ const ROUTER_IPS: u16 = 8;
 const MAX_GATEWAYS: usize = 16;
 /// A looked-up name is good for this long after the last answer, microseconds.
 const NAME_LIFE: i64 = 86_400 * SECOND;
+
+/// Devices whose habits are kept, at most: 1.9 MB.
+const MAX_HABITS: usize = 2048;
 
 /// How many entries each table may hold; follows from the memory budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,8 @@ pub struct Known {
     pub hosts: Bounded<Ip, Host>,
     /// Stations.
     pub devices: Bounded<DeviceKey, Device>,
+    /// What devices usually do.
+    pub habits: Habits,
     names: Bounded<Ip, (Box<str>, Timestamp)>,
     gateways: Vec<Ip>,
     learned_before: u64,
@@ -81,6 +87,7 @@ impl Known {
             inside,
             hosts: Bounded::new(caps.hosts),
             devices: Bounded::new(caps.devices),
+            habits: Habits::new(caps.devices.min(MAX_HABITS)),
             names: Bounded::new(caps.names),
             gateways,
             learned_before: 0,
@@ -128,7 +135,8 @@ impl Known {
 
     /// The form of a device that is stored and sent.
     pub fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
-        device.record(key, self.now, self.offset, self.is_online(device))
+        let record = device.record(key, self.now, self.offset, self.is_online(device));
+        DeviceRecord { habits: self.habits.record(key), ..record }
     }
 
     /// Puts back a device that an earlier run stored, unless it is there already.

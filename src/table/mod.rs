@@ -3,9 +3,11 @@
 pub mod bounded;
 pub mod devices;
 pub mod flows;
+pub mod habits;
 pub mod hosts;
 pub mod known;
 pub mod reassembly;
+pub mod stream;
 
 use crate::addr::{Ip, MacAddr};
 use devices::DeviceKey;

@@ -1,6 +1,6 @@
 //! Log-in outcomes, where a protocol says them in the clear.
 //!
-//! FTP, SMTP, POP3, IMAP, Telnet, MySQL, PostgreSQL, VNC, MQTT, SMB: one look at what a server answered.
+//! FTP, SMTP, POP3, IMAP, Telnet, MySQL, PostgreSQL, VNC, MQTT: one look at what a server answered.
 
 mod binary;
 mod text;
@@ -54,7 +54,6 @@ impl Service {
             5432 => Service::PostgreSql,
             5900..=5909 => Service::Vnc,
             1883 => Service::Mqtt,
-            139 | 445 => Service::Smb,
             _ => return None,
         })
     }
@@ -89,7 +88,8 @@ impl Service {
             Service::PostgreSql => binary::postgresql(from_server),
             Service::Vnc => binary::vnc(from_server),
             Service::Mqtt => binary::mqtt(from_server),
-            Service::Smb => binary::smb(from_server),
+            // Read as a conversation, see `wire::smb`.
+            Service::Smb => None,
         }
     }
 }

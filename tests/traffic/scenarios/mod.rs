@@ -17,6 +17,7 @@ mod malware;
 mod plaintext;
 mod recon;
 mod sensor;
+mod together;
 mod windows;
 
 /// An alert that a scenario must raise.
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Scenario> {
         habits::TABLE,
         gear::TABLE,
         sensor::TABLE,
+        together::TABLE,
     ]
     .concat()
 }
