@@ -177,6 +177,7 @@ impl Lists {
         match loading.stamps.compiled {
             same if same == before => {}
             None => (loading.compiled, loading.compiled_problem) = (None, None),
+            Some((_, size)) if size > LARGEST => loading.refuse("is larger than 256 MiB"),
             Some((_, size)) => match File::open(&self.file) {
                 Ok(file) => loading.stage = Stage::Compiled(file, Box::new(Loader::new(size))),
                 Err(error) => loading.refuse(&format!("cannot be read: {error}")),
