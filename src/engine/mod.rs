@@ -221,7 +221,7 @@ impl Engine {
 
     /// Swaps in another set of lists of known bad addresses and names.
     pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
-        self.watch.detectors.set_feeds(feeds);
+        self.watch.detectors.set_feeds(&feeds);
     }
 
     /// Takes what there is to tell, oldest first.
