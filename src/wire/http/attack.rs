@@ -102,6 +102,12 @@ impl Signs {
     pub fn weight(self) -> u32 {
         ALL.iter().filter(|(bit, ..)| self.0 & bit != 0).map(|(_, _, weight, _)| weight).sum()
     }
+    /// The largest sum of weights within one kind of attack: signs of one kind seen one after the other add up.
+    pub fn of_one_kind(self) -> u32 {
+        let of =
+            |group: Group| self.of().filter(|(_, g, ..)| *g == group).map(|(_, _, weight, _)| weight).sum();
+        self.groups().into_iter().map(of).max().unwrap_or(0)
+    }
     /// The kinds of attack, each once, in the order of the table.
     pub fn groups(self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.of().map(|(_, group, ..)| *group).collect();
