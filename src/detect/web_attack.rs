@@ -3,9 +3,9 @@
 //! Evidence: signs of SQL injection, cross-site scripting, path traversal, command injection, Log4Shell, XML external
 //! entities, forged server requests or web shells in readable requests (see `wire::http::attack`). One sign is often an
 //! accident and nothing is said; two different ones in one request, or of one kind of attack by one client at one server
-//! within `seconds`, are medium. An answer
-//! that shows that it worked (a system file, the output of a command, an error of the database) is high, and so are
-//! many such requests of a host inside, which is then no visitor but infected or in somebody's hands.
+//! within `seconds`, are medium. An answer that shows that it worked (a system file, the output of a command, an error
+//! of the database) is high, and so are many such requests of a host inside, which is then no visitor but infected or in
+//! somebody's hands. What a host inside does to many servers is one alert.
 //!
 //! Known false alarms: a security check of your own; a forum about SQL or shell scripts without encryption. Not one: a
 //! search for "select a union", an author who posts a page with a script in it, database tools that send statements.
