@@ -182,7 +182,7 @@ fn is_card(number: u64, digits: u32) -> bool {
         }
         _ => false,
     };
-    issuer && luhn(number) && number % 1_000_000 != 0
+    issuer && luhn(number) && !number.is_multiple_of(1_000_000)
 }
 
 fn luhn(number: u64) -> bool {

@@ -2,15 +2,16 @@
 //!
 //! Evidence: signs of SQL injection, cross-site scripting, path traversal, command injection, Log4Shell, XML external
 //! entities, forged server requests or web shells in readable requests (see `wire::http::attack`). One sign is often an
-//! accident and nothing is said; two different ones of one client at one server within `seconds` are medium. An answer
-//! that shows that it worked (a system file, the output of a command, an error of the database) is high, and so are
-//! many such requests of a host inside, which is then no visitor but infected or in somebody's hands.
+//! accident and nothing is said; two different ones in one request, or of one kind of attack by one client at one server
+//! within `seconds`, are medium. An answer that shows that it worked (a system file, the output of a command, an error
+//! of the database) is high, and so are many such requests of a host inside, which is then no visitor but infected or in
+//! somebody's hands. What a host inside does to many servers is one alert.
 //!
 //! Known false alarms: a security check of your own; a forum about SQL or shell scripts without encryption. Not one: a
 //! search for "select a union", an author who posts a page with a script in it, database tools that send statements.
 
 use super::settings::settings;
-use super::window::{Pace, Tick};
+use super::window::{Distinct, Pace, Tick};
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
@@ -32,12 +33,19 @@ settings! {
 }
 
 /// What one client tried at one server.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Tried {
     signs: Signs,
     requests: u32,
     since: Tick,
     proof: Option<&'static str>,
+}
+
+/// The incident: what one visitor does to one server, or one host inside to any.
+#[derive(Default)]
+struct Attacker {
+    requests: u32,
+    servers: Distinct<16>,
     told: Option<Severity>,
     pace: Pace,
 }
@@ -46,6 +54,7 @@ struct Tried {
 pub struct WebAttack {
     settings: WebAttackSettings,
     tried: Bounded<(Ip, Ip), Tried>,
+    attackers: Bounded<(Ip, Ip), Attacker>,
 }
 
 impl Detector for WebAttack {
@@ -74,7 +83,11 @@ impl Detector for WebAttack {
     type Settings = WebAttackSettings;
 
     fn new(settings: &WebAttackSettings, keys: usize) -> Self {
-        WebAttack { settings: settings.clone(), tried: Bounded::new((keys / 4).max(16)) }
+        WebAttack {
+            settings: settings.clone(),
+            tried: Bounded::new((keys / 4).max(16)),
+            attackers: Bounded::new((keys / 8).max(16)),
+        }
     }
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
@@ -94,28 +107,34 @@ impl WebAttack {
         tried.signs = tried.signs.with(seen.signs);
         tried.requests = tried.requests.saturating_add(u32::from(seen.proof.is_none()));
         tried.proof = tried.proof.or(seen.proof);
-        let weight = tried.signs.weight();
+        let weight = seen.signs.weight().max(tried.signs.of_one_kind());
         // A single sign whose success shows is no accident either.
         if weight < s.signs && tried.proof.is_none() {
             return;
         }
-        let insists = flow.inside[0] && tried.requests >= s.many;
+        let tried = *tried;
+        // An infected host tries one server after the other: that is one incident.
+        let key = (flow.client, if flow.inside[0] { flow.client } else { flow.server });
+        let (attacker, _) = self.attackers.entry(key, Attacker::default);
+        attacker.requests = attacker.requests.saturating_add(u32::from(seen.proof.is_none()));
+        *attacker.servers.seen(ip_part(flow.server) as u32, now).0 = 1;
+        let insists = flow.inside[0] && attacker.requests >= s.many;
         let severity = if tried.proof.is_some() || insists { Severity::High } else { Severity::Medium };
-        let worse = tried.told.is_none_or(|told| told < severity);
-        if !(tried.pace.due(now) || worse) {
+        let worse = attacker.told.is_none_or(|told| told < severity);
+        if !(attacker.pace.due(now) || worse) {
             return;
         }
-        tried.told = tried.told.max(Some(severity));
+        attacker.told = attacker.told.max(Some(severity));
         let kinds: Vec<&str> = tried.signs.groups().into_iter().map(Group::name).collect();
         let kinds = kinds.join(", ");
         let worked = tried.proof.map_or_else(String::new, |proof| format!("; the answer shows {proof}"));
         let summary = format!("{} attacks the web server {} ({kinds}){worked}", flow.client, flow.server);
         let evidence = evidence! {
             "attacks" => kinds, "signs" => tried.signs.texts(), "weight" => weight, "threshold" => s.signs,
-            "requests" => tried.requests, "window_s" => s.seconds, "proof" => tried.proof,
+            "requests" => tried.requests.max(attacker.requests), "servers" => attacker.servers.held(now, s.seconds),
+            "window_s" => s.seconds, "proof" => tried.proof,
         };
-        let parts = [ip_part(flow.client), ip_part(flow.server)];
-        let finding = Self::KIND.finding(severity, &parts, summary, evidence);
+        let finding = Self::KIND.finding(severity, &[ip_part(key.0), ip_part(key.1)], summary, evidence);
         let target = Subject::endpoint(flow.server, flow.server_port);
         out.push(between(finding, Some(Subject::ip(flow.client)), Some(target)));
     }
@@ -164,6 +183,30 @@ mod tests {
     }
 
     #[test]
+    fn an_infected_host_that_tries_many_servers_is_one_alert() {
+        let mut b = Bench::<WebAttack>::new();
+        for i in 0..30 {
+            let mut flow = tcp("192.168.1.66", &format!("203.0.113.{i}"), 80);
+            flow.inside = [true, false];
+            b.see(&Observation::WebAttack(&flow, &Seen { signs: Signs::FETCH, proof: None }));
+            b.wait(2.0);
+        }
+        assert_eq!((b.alerts(), b.last().severity), (1, Severity::High));
+        assert_eq!(b.last().evidence["servers"].as_u64(), Some(16));
+    }
+
+    #[test]
+    fn accidents_of_different_kinds_do_not_add_up_unless_in_one_request() {
+        let mut b = Bench::<WebAttack>::new();
+        for signs in [Signs::SCRIPT, Signs::DOTS, Signs::QUOTE, Signs::SHELL] {
+            tries(&mut b, "192.168.1.20", signs, None);
+        }
+        assert!(b.found.is_empty());
+        tries(&mut b, "192.168.1.20", Signs::SHELL.with(Signs::FILE), None);
+        assert_eq!(b.alerts(), 1);
+    }
+
+    #[test]
     fn signs_far_apart_do_not_add_up() {
         let mut b = Bench::<WebAttack>::new();
         tries(&mut b, "203.0.113.9", Signs::UNION, None);
@@ -179,6 +222,6 @@ mod tests {
             let flow = bench::flow(Ip::v4(i.to_be_bytes()), 4000, ip("10.0.0.9"), 80, proto::TCP);
             b.see(&Observation::WebAttack(&flow, &Seen { signs: Signs::UNION, proof: None }));
         }
-        assert!(b.found.is_empty() && b.detector.tried.len() <= 16);
+        assert!(b.found.is_empty() && b.detector.tried.len() <= 16 && b.detector.attackers.len() <= 16);
     }
 }

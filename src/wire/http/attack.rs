@@ -102,6 +102,12 @@ impl Signs {
     pub fn weight(self) -> u32 {
         ALL.iter().filter(|(bit, ..)| self.0 & bit != 0).map(|(_, _, weight, _)| weight).sum()
     }
+    /// The largest sum of weights within one kind of attack: signs of one kind seen one after the other add up.
+    pub fn of_one_kind(self) -> u32 {
+        let of =
+            |group: Group| self.of().filter(|(_, g, ..)| *g == group).map(|(_, _, weight, _)| weight).sum();
+        self.groups().into_iter().map(of).max().unwrap_or(0)
+    }
     /// The kinds of attack, each once, in the order of the table.
     pub fn groups(self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.of().map(|(_, group, ..)| *group).collect();
@@ -174,7 +180,11 @@ fn in_target(target: &[u8]) -> Signs {
         Some(at) => (&target[..at], &target[at + 1..]),
         None => (target, &[][..]),
     };
-    let mut signs = in_text(&normal(path, false));
+    let mut signs = if is_plain(path, b"-_~.,:/") && !has(path, b"..") {
+        Signs::default()
+    } else {
+        in_text(&normal(path, false))
+    };
     for field in query.split(|b| *b == b'&') {
         signs = signs.with(in_value(field));
     }
@@ -182,12 +192,17 @@ fn in_target(target: &[u8]) -> Signs {
     let disguised: [&[u8]; 8] =
         [b"%2e%2e", b".%2e/", b"%2e./", b"..%2f", b"..%5c", b"%252e", b"%c0%af", b"%c0%ae"];
     signs.add(has_any(&raw, &disguised), Signs::ENCODED);
+    signs.add(has_any(&raw, &FILES), Signs::FILE);
+    signs.add(has_any(&raw, &EXPLOITS), Signs::EXPLOIT);
     signs.add(is_shell_parameter(path, query), Signs::SHELL_PARAMETER);
     signs
 }
 
 /// Signs in one field: `name=value`, or a value alone. Whole SQL statements are what database tools send.
 fn in_value(field: &[u8]) -> Signs {
+    if is_plain(field, b"-_~=,") {
+        return Signs::default();
+    }
     let value = field.iter().position(|b| *b == b'=').map_or(field, |at| &field[at + 1..]);
     let text = normal(field, true);
     let statement = normal(value, true);
@@ -206,6 +221,35 @@ fn in_value(field: &[u8]) -> Signs {
     let schemes: [&[u8]; 5] = [b"file:///", b"gopher://", b"dict://", b"php://", b"expect://"];
     signs.add(schemes.iter().any(|s| value.starts_with(s)), Signs::SCHEME);
     signs
+}
+
+/// Files that nobody asks a web server for.
+const FILES: [&[u8]; 10] = [
+    b"etc/passwd",
+    b"etc/shadow",
+    b"windows/win.ini",
+    b"windows\\win.ini",
+    b"boot.ini",
+    b"/proc/self/",
+    b"windows/system32",
+    b"web-inf/web.xml",
+    b".ssh/id_rsa",
+    b"bin/sh",
+];
+/// Parts of requests that use a known hole.
+const EXPLOITS: [&[u8]; 7] = [
+    b"call_user_func_array",
+    b"class.module.classloader",
+    b"auto_prepend_file",
+    b"php://input",
+    b"eval-stdin.php",
+    b"todo=syscmd",
+    b"php://filter/",
+];
+
+/// Whether `text` holds nothing but letters, digits and these, with which most fields are over: no sign can be in it.
+fn is_plain(text: &[u8], more: &[u8]) -> bool {
+    text.iter().all(|b| b.is_ascii_alphanumeric() || more.contains(b))
 }
 
 /// Signs in text that was decoded and folded.
@@ -237,33 +281,12 @@ fn in_text(text: &[u8]) -> Signs {
     let dialogs: [&[u8]; 5] = [b"alert(", b"alert`", b"prompt(", b"document.cookie", b"string.fromcharcode"];
     s.add(has_any(text, &dialogs), Signs::DIALOG);
     s.add(count(text, b"../") + count(text, b"..\\") >= 2, Signs::DOTS);
-    let files: [&[u8]; 10] = [
-        b"etc/passwd",
-        b"etc/shadow",
-        b"windows/win.ini",
-        b"windows\\win.ini",
-        b"boot.ini",
-        b"/proc/self/",
-        b"windows/system32",
-        b"web-inf/web.xml",
-        b".ssh/id_rsa",
-        b"bin/sh",
-    ];
-    s.add(has_any(text, &files), Signs::FILE);
+    s.add(has_any(text, &FILES), Signs::FILE);
     let (shell, fetch) = commands(text);
     s.add(shell, Signs::SHELL);
     s.add(fetch, Signs::FETCH);
     s.add(is_jndi(text), Signs::JNDI);
-    let exploits: [&[u8]; 7] = [
-        b"call_user_func_array",
-        b"class.module.classloader",
-        b"auto_prepend_file",
-        b"php://input",
-        b"eval-stdin.php",
-        b"todo=syscmd",
-        b"php://filter/",
-    ];
-    s.add(has_any(text, &exploits), Signs::EXPLOIT);
+    s.add(has_any(text, &EXPLOITS), Signs::EXPLOIT);
     s
 }
 
