@@ -102,6 +102,7 @@ struct Source {
     /// A service's program was changed.
     changed: Pace,
     told: [Pace; 6],
+    told_critical: Pace,
 }
 
 /// See the module.
@@ -292,7 +293,9 @@ impl SmbAbuse {
     ) {
         let source = self.sources.entry(flow.client, Source::default).0;
         // What is critical is told at once, also when less was told this second.
-        if !source.told[sign as usize].due(cx.tick()) && severity < Severity::Critical {
+        let critical = severity == Severity::Critical;
+        let pace = if critical { &mut source.told_critical } else { &mut source.told[sign as usize] };
+        if !pace.due(cx.tick()) {
             return;
         }
         let summary = format!("{} {does} at {}", flow.client, flow.server);
