@@ -28,6 +28,11 @@ const PATHS = {
   console: "M7 8h10a5 5 0 0 1 0 10c-2 0-3-2-5-2s-3 2-5 2A5 5 0 0 1 7 8zM7 11.5v3M5.5 13h3M16.5 13h.01",
   light: "M9 17a6 6 0 1 1 6 0v2H9zM10 22h4",
   plug: "M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0zM12 17v4",
+  access_point: "M12 14v6M8 20h8M12 12h.01M8.5 9a5 5 0 0 1 7 0M6 6.5a8.5 8.5 0 0 1 12 0",
+  switch: "M3 8h18v8H3zM7 12h.01M11 12h.01M15 12h2",
+  thermostat: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4l2.5 2.5",
+  voip: "M6 3h5v6H6zM6 15h5v6H6zM6 9v6M14 5h4v14h-4z",
+  watch: "M8 7h8v10H8zM9.5 7L10 3h4l.5 4M9.5 17l.5 4h4l.5-4",
   iot: "M8 8h8v8H8zM10 4v4M14 4v4M10 16v4M14 16v4M4 10h4M4 14h4M16 10h4M16 14h4",
   unknown:
     "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.3-1 .8-1 1.7M12 16.5h.01",

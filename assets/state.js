@@ -155,8 +155,7 @@ function openStream(mine) {
   // This browser was too slow and missed events, or many alerts changed at once: views ask again.
   listen("status", (status) => (status.lagged || status.detail === "alerts_acknowledged") && emit("resumed"));
   listen("device", (device) => {
-    state.devices.set(device.id, device);
-    emit("device", device);
+    deviceChanged(device);
   });
 }
 
@@ -259,6 +258,8 @@ export const alertChanged = acceptAlert;
 
 /** A device that this page changed. */
 export function deviceChanged(device) {
+  // A station that turned out to be this device is no device of its own any more.
+  for (const mac of device.macs) state.devices.delete(mac.replaceAll(":", ""));
   state.devices.set(device.id, device);
   emit("device", device);
 }

@@ -1,27 +1,34 @@
 // One device: what is known of it and how, what its owner says of it, and its alerts.
 
 import { get, patch, query } from "./api.js";
-import { fill, h, name } from "./dom.js";
-import { bytes, exactBytes, full, moment } from "./format.js";
+import { fill, h, name, svg } from "./dom.js";
+import { bytes, duration, exactBytes, full, moment } from "./format.js";
 import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { empty, field, sentenceOf, toast, when, word } from "./parts.js";
 import { deviceChanged, now, state } from "./state.js";
 
+const DETAILS = ["traits", "hours", "services", "peers", "days"];
+
 export function deviceView(view) {
-  const id = view.args[0];
+  // An alert may name a device by a station address that it took on later: the answer knows its id.
+  let id = view.args[0];
+  let more = {};
   const element = h("div", { class: "page device-page" });
   let editing = false;
   const known = state.devices.get(id);
   if (known) show(known);
   load();
-  view.on("device", (d) => d.id === id && !editing && show(d));
+  // Events come without the details.
+  view.on("device", (d) => d.id === id && !editing && show({ ...more, ...d }));
   return element;
 
   async function load() {
     try {
       const device = await get(`/api/devices/${encodeURIComponent(id)}`);
+      id = device.id;
+      more = Object.fromEntries(DETAILS.map((key) => [key, device[key] ?? []]));
       if (!editing) show(device);
     } catch (error) {
       const words =
@@ -48,8 +55,8 @@ export function deviceView(view) {
       h(
         "div",
         { class: "columns" },
-        h("div", { class: "stack" }, facts(device), names(device)),
-        h("div", { class: "stack" }, form(device), alerts),
+        h("div", { class: "stack" }, facts(device), names(device), traits(device)),
+        h("div", { class: "stack" }, form(device), alerts, habits(device), services(device), peers(device)),
       ),
     );
   }
@@ -134,7 +141,12 @@ function facts(d) {
         d.random_mac && h("small", {}, t("random mac.why")),
       ),
       line("addresses", d.ips.length ? d.ips.map((ip) => h("div", { class: "mono" }, ip)) : t("none")),
-      line("station", d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none")),
+      d.system ? line("device.system", d.system) : [],
+      line(
+        "station",
+        d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none"),
+        d.macs_why && h("small", {}, d.macs_why),
+      ),
       line("device.first", h("span", { title: full(d.first_seen) }, moment(d.first_seen, now()))),
       line("device.last", h("span", { title: full(d.last_seen) }, moment(d.last_seen, now()))),
       line(
@@ -143,6 +155,7 @@ function facts(d) {
         "  ",
         h("span", { title: exactBytes(d.bytes_out_today) }, `↑ ${bytes(d.bytes_out_today)}`),
       ),
+      d.usual_gap_seconds ? line("device.gap", duration(d.usual_gap_seconds)) : [],
       d.risk === null ? [] : line("device.risk", risk(d.risk, d.risk_why)),
     ),
   );
@@ -170,6 +183,81 @@ function names(d) {
     { class: "card" },
     h("h2", {}, t("device.names")),
     rows.length ? table : empty(t("device.nonames"), t("device.nonames.why")),
+  );
+}
+
+/** A card with a table; nothing while there are no rows. */
+function tableCard(title, heads, rows) {
+  if (!rows.length) return null;
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t(title)),
+    h(
+      "table",
+      { class: "data" },
+      h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, t(head))))),
+      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))),
+    ),
+  );
+}
+
+const traits = (d) =>
+  tableCard(
+    "device.traits",
+    ["device.trait", "seen in"],
+    (d.traits ?? []).map((trait) => [name(trait.value), word("trait", trait.source)]),
+  );
+
+const services = (d) =>
+  tableCard(
+    "device.services",
+    ["device.port", "device.asked.by", "device.last"],
+    (d.services ?? []).map((s) => [
+      h("span", { class: "mono" }, `${s.protocol}/${s.port}`),
+      t(s.outside ? "device.outside" : "device.inside"),
+      full(s.last_day).split(",")[0],
+    ]),
+  );
+
+const peers = (d) =>
+  tableCard(
+    "device.peers",
+    ["name", "bytes"],
+    (d.peers ?? []).map((p) => [
+      [name(p.name ?? p.ip), p.name && h("small", { class: "mono" }, ` ${p.ip}`)],
+      h("span", { title: exactBytes(p.bytes) }, bytes(p.bytes)),
+    ]),
+  );
+
+/** Presence by hour of the viewer's own clock, and the days before this one. */
+function habits(d) {
+  const hours = d.hours ?? [];
+  const days = d.days ?? [];
+  if (!hours.some((n) => n > 0) && !days.length) return null;
+  const shift = Math.round(new Date().getTimezoneOffset() / 60);
+  const bar = (_, hour) => {
+    const value = hours[(hour + shift + 48) % 24] ?? 0;
+    const words = `${hour}:00 · ${Math.round((value / 255) * 100)} %`;
+    return svg("rect", { x: hour * 10, width: 8, y: 40 - (value / 255) * 40, height: (value / 255) * 40 + 1, "data-hour": words });
+  };
+  const usual = hours.map((n, i) => [(i - shift + 48) % 24, n]).filter(([, n]) => n >= 64);
+  const told = usual.length ? usual.map(([hour]) => hour).sort((a, b) => a - b).join(", ") : t("none");
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t("device.habits")),
+    hours.length === 24 &&
+      svg("svg", { viewBox: "0 0 240 42", class: "hours", role: "img", "aria-label": t("device.hours", { hours: told }) }, ...hours.map(bar)),
+    hours.length === 24 && h("small", { class: "muted" }, t("device.hours", { hours: told })),
+    days.length > 0 &&
+      h(
+        "dl",
+        { class: "facts-list" },
+        days.map((day) =>
+          h("div", {}, h("dt", {}, full(day.day).split(",")[0]), h("dd", {}, `↓ ${bytes(day.bytes_in)}  ↑ ${bytes(day.bytes_out)}`)),
+        ),
+      ),
   );
 }
 

@@ -302,12 +302,12 @@ pub struct DeviceRecord {
     pub notes: String,
     /// Owner says: tell me when it is gone.
     pub important: bool,
-    /// What it usually does; `None` while it has done nothing.
-    #[serde(default)]
-    pub habits: Option<HabitRecord>,
     /// The longest silence of the last week, seconds; `None` while none was seen.
     #[serde(default)]
     pub usual_gap_seconds: Option<u32>,
+    /// What it usually does; `None` while it has done nothing.
+    #[serde(default)]
+    pub habits: Option<HabitRecord>,
     /// More about it: in the answer about one device and in the store, not in lists and events.
     #[serde(default, flatten)]
     pub more: Option<DeviceDetails>,

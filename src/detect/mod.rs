@@ -63,6 +63,13 @@ macro_rules! detectors {
                     detector.observe(cx, observation, out);
                 })*
             }
+
+            /// Swaps in another set of lists, for whoever asks them.
+            pub fn set_feeds(&mut self, feeds: &Arc<Feeds>) {
+                $(if let Some(detector) = &mut self.$id {
+                    detector.set_feeds(feeds);
+                })*
+            }
         }
     };
 }
@@ -120,15 +127,6 @@ detectors! {
     sensor_trouble::SensorTrouble,
     attack_chain::AttackChain,
     storm::Storm,
-}
-
-impl Detectors {
-    /// Swaps in new lists of known-bad addresses and domains.
-    pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
-        if let Some(detector) = &mut self.feed_match {
-            detector.set_feeds(feeds);
-        }
-    }
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {
@@ -260,6 +258,8 @@ pub trait Detector: Sized {
     fn new(settings: &Self::Settings, keys: usize) -> Self;
     /// Looks at one observation.
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut crate::alert::Findings);
+    /// Takes the lists of known bad addresses and names, at the start and whenever they change.
+    fn set_feeds(&mut self, _feeds: &Arc<Feeds>) {}
 }
 
 /// What is checked of a detector's settings.

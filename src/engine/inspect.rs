@@ -217,6 +217,7 @@ impl Engine {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
                     self.set_tls(slot);
+                    self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.told_name(slot, hello.server_name.as_deref());
                     self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));

@@ -81,6 +81,8 @@ pub struct Settings {
     pub online_s: u32,
     /// Names of devices by MAC.
     pub names: BTreeMap<MacAddr, String>,
+    /// Devices that must not fall silent, by MAC.
+    pub important: Vec<MacAddr>,
     /// When something that a device does is a habit.
     pub habits: Rules,
     /// The checked section `[detect]`.
@@ -101,6 +103,7 @@ impl Default for Settings {
             learned_s: 0,
             online_s: 300,
             names: BTreeMap::new(),
+            important: Vec::new(),
             habits: Rules::default(),
             detect: toml::Table::new(),
         }
@@ -149,7 +152,7 @@ impl Engine {
         let caps = settings.caps;
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
-        known.set_devices(settings.online_s, settings.names);
+        known.set_devices(settings.online_s, settings.names, settings.important);
         known.habits.set_rules(settings.habits);
         let rules =
             desk::Rules { quiet_period_s: settings.quiet_period_s, per_minute: None, allow: settings.allow };
@@ -218,7 +221,7 @@ impl Engine {
 
     /// Swaps in another set of lists of known bad addresses and names.
     pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
-        self.watch.detectors.set_feeds(feeds);
+        self.watch.detectors.set_feeds(&feeds);
     }
 
     /// Takes what there is to tell, oldest first.
@@ -484,8 +487,8 @@ impl Engine {
     fn tell_ended(&mut self, mut flow: Flow) {
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
-            self.tell_last(&flow);
             self.known.moved(&flow);
+            self.tell_last(&flow);
             self.watch.tell(self.now, &self.known, &Observation::FlowEnded(&flow));
         }
     }

@@ -146,6 +146,7 @@ pub struct Device {
     given: Option<Box<str>>,
     notes: Box<str>,
     important: bool,
+    must_stay: bool,
     /// Something that tells its kind has changed.
     unjudged: bool,
     /// Changed since it was last told of.
@@ -182,6 +183,7 @@ impl Device {
             given: None,
             notes: "".into(),
             important: false,
+            must_stay: false,
             unjudged: true,
             dirty: true,
         }
@@ -304,7 +306,7 @@ impl Device {
 
     /// Whether its owner wants to know when it is gone.
     pub fn is_important(&self) -> bool {
-        self.important
+        self.important || self.must_stay
     }
 
     /// Notes that it uses `ip`; true when that is new.
@@ -336,9 +338,10 @@ impl Device {
         (self.unjudged, self.dirty) = (true, true);
     }
 
-    /// The name that the settings give it; one given in the dashboard wins.
-    pub fn set_given(&mut self, name: Option<&str>) {
+    /// What the settings say of it: its name (one given in the dashboard wins), and whether it must not fall silent.
+    pub fn set_given(&mut self, name: Option<&str>, important: bool) {
         self.given = name.map(Into::into);
+        self.must_stay = important;
     }
 
     /// The name to show people: the owner's, else the best one seen.
@@ -406,8 +409,8 @@ impl Device {
             risk_why: Vec::new(),
             notes: self.notes.to_string(),
             important: self.important,
-            habits: None,
             usual_gap_seconds: Some(self.presence.usual_gap()).filter(|m| *m > 0).map(|m| u32::from(m) * 60),
+            habits: None,
             more: None,
         }
     }
@@ -532,6 +535,68 @@ mod tests {
         let (key2, again) = Device::restore(&record, offset).expect("restored");
         assert_eq!(key2, key);
         assert_eq!(again.record(key, Timestamp::from_secs(10), offset, true), record);
+    }
+
+    #[test]
+    fn what_a_device_does_and_says_survives_the_store_too() {
+        let key = DeviceKey::Mac("b8:27:eb:01:02:03".parse().expect("mac"));
+        let wall = WallTime::from_micros(1_700_000_000 * SECOND);
+        let mut device = Device::new(Timestamp::from_secs(10), wall);
+        device.mac = "b8:27:eb:01:02:03".parse().expect("mac");
+        device.shows(Source::Service, b"_ipp._tcp");
+        device.shows(Source::Model, "<b>HP\u{202e} LaserJet 400".as_bytes());
+        device.called(NameSource::Friendly, "Print room");
+        device.presence.there(1_700_000_000 / 3600);
+        device.presence.silent(77);
+        device.count(19_675, 10, 20);
+        device.serves(631, true, false);
+        device.count(19_676, 30, 40);
+        device.activity().talked(Ip::v4([10, 0, 0, 9]), 1234);
+        device.judge(device.vendor(key));
+        let offset = 1_700_000_000 * SECOND - 10 * SECOND;
+        let full = |d: &Device| DeviceRecord {
+            more: Some(d.details(|_| None)),
+            ..d.record(key, Timestamp::from_secs(10), offset, true)
+        };
+        let record = full(&device);
+        assert_eq!((record.kind.as_str(), record.usual_gap_seconds), ("printer", Some(77 * 60)));
+        let text = serde_json::to_string(&record).expect("serialises");
+        let read: DeviceRecord = serde_json::from_str(&text).expect("reads back");
+        assert_eq!(read, record);
+        let (_, again) = Device::restore(&read, offset).expect("restored");
+        assert_eq!(full(&again), record);
+    }
+
+    #[test]
+    fn a_record_of_an_older_version_is_restored() {
+        let old = r#"{"id":"3c3712000001","macs":["3c:37:12:00:00:01"],"ips":["192.168.1.1"],"label":"fritz","name":null,
+            "names":[{"name":"fritz","source":"dhcp"}],"vendor":"AVM","random_mac":false,"kind":"router",
+            "kind_why":"carries the traffic of outside addresses","first_seen":"2026-01-01T00:00:00Z",
+            "last_seen":"2026-02-01T00:00:00Z","online":true,"bytes_in_today":1,"bytes_out_today":2,"risk":null,
+            "notes":"","important":true}"#;
+        let record: DeviceRecord = serde_json::from_str(old).expect("reads");
+        assert_eq!(record.more, None);
+        let (key, device) = Device::restore(&record, 0).expect("restored");
+        assert_eq!(key.id(), "3c3712000001");
+        assert!(device.routes && device.is_important() && device.mac == MacAddr([0x3c, 0x37, 0x12, 0, 0, 1]));
+    }
+
+    #[test]
+    fn names_of_strangers_are_cleaned_and_few() {
+        let mut device = Device::new(Timestamp::from_secs(1), WallTime::default());
+        for n in 0..1000u32 {
+            for source in [NameSource::Dhcp, NameSource::Mdns, NameSource::Friendly] {
+                let name = format!("<img src=x onerror=alert({n})>\u{202e}{}", "x".repeat(65_536));
+                device.called(source, &crate::wire::clean_text(name.as_bytes(), MAX_NAME));
+            }
+        }
+        assert_eq!(device.names.len(), 3);
+        assert!(device.names.iter().all(|(_, n)| n.chars().count() <= MAX_NAME && !n.contains('\u{202e}')));
+    }
+
+    #[test]
+    fn a_device_is_small() {
+        assert!(std::mem::size_of::<Device>() <= 448, "{}", std::mem::size_of::<Device>());
     }
 
     #[test]

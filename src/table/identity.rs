@@ -338,6 +338,11 @@ mod tests {
         }
     }
 
+    fn full(known: &Known, key: DeviceKey) -> crate::event::DeviceRecord {
+        let device = known.devices.get(&key).expect("known");
+        crate::event::DeviceRecord { more: known.more(device), ..known.record(key, device) }
+    }
+
     fn discover(mac: MacAddr, name: &str, class: &str, options: &[u8]) -> Vec<u8> {
         let mut m = vec![0; 236];
         m[..3].copy_from_slice(&[1, 1, 6]);
@@ -363,8 +368,7 @@ mod tests {
         assert_eq!(net.0.devices.len(), 1);
         assert_eq!(net.device_of("10.0.0.8"), Some(DeviceKey::Mac(random(1))), "the key stays");
         assert_eq!(net.0.mac_of("10.0.0.8".parse().expect("ip")), Some(random(2)));
-        let device = net.0.devices.get(&DeviceKey::Mac(random(1))).expect("known");
-        let record = net.0.full_record(DeviceKey::Mac(random(1)), device);
+        let record = full(&net.0, DeviceKey::Mac(random(1)));
         assert_eq!(record.macs, [random(2).to_string(), random(1).to_string()]);
         assert!(record.macs_why.as_deref().is_some_and(|why| why.contains("Annas-iPhone")));
     }
@@ -432,11 +436,11 @@ mod tests {
         let mut net = Net::new();
         net.asks(random(1), "Annas-iPhone", "", IPHONE);
         let key = DeviceKey::Mac(random(1));
-        let stale = net.0.full_record(key, net.0.devices.get(&key).expect("known"));
+        let stale = full(&net.0, key);
         net.wait(86_400);
         net.asks(random(2), "Annas-iPhone", "", IPHONE);
         net.sends(random(2), "10.0.0.8");
-        let mut left = net.0.full_record(key, net.0.devices.get(&key).expect("known"));
+        let mut left = full(&net.0, key);
         let text = serde_json::to_string(&left).expect("serialises");
         left = serde_json::from_str(&text).expect("reads back");
         let single = crate::event::DeviceRecord {
@@ -450,7 +454,7 @@ mod tests {
             assert_eq!(again.0.devices.len(), 1);
             again.0.claims(random(2), None);
             assert_eq!(again.0.devices.len(), 1, "the new address is known");
-            assert_eq!(again.0.full_record(key, again.0.devices.get(&key).expect("known")).macs, left.macs);
+            assert_eq!(full(&again.0, key).macs, left.macs);
         }
     }
 
@@ -503,7 +507,7 @@ mod tests {
             for (key, device) in net.0.devices.iter() {
                 prop_assert!(device.macs.len() <= 8 && device.macs.len() != 1);
                 prop_assert!(device.macs.is_empty() || device.macs[0] == device.mac);
-                let again = Device::restore(&net.0.full_record(*key, device), net.0.offset());
+                let again = Device::restore(&full(&net.0, *key), net.0.offset());
                 prop_assert_eq!(again.map(|(k, _)| k), Some(*key));
             }
         }

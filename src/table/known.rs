@@ -11,7 +11,7 @@ use super::habits::Habits;
 use super::hosts::Host;
 use super::traits::Source;
 use crate::addr::{Inside, Ip, MacAddr};
-use crate::event::DeviceRecord;
+use crate::event::{DeviceDetails, DeviceRecord};
 use crate::time::{SECOND, Timestamp, WallTime};
 use std::collections::BTreeMap;
 
@@ -88,6 +88,7 @@ pub struct Known {
     gateways: Vec<Ip>,
     learned_before: u64,
     names_given: BTreeMap<MacAddr, String>,
+    important: Vec<MacAddr>,
     online: i64,
     learning_since: Option<Timestamp>,
     now: Timestamp,
@@ -111,6 +112,7 @@ impl Known {
             gateways,
             learned_before: 0,
             names_given: BTreeMap::new(),
+            important: Vec::new(),
             online: 300 * SECOND,
             learning_since: None,
             now: Timestamp::MIN,
@@ -147,8 +149,10 @@ impl Known {
         self.joins = 0;
     }
 
-    /// What the settings say of devices: silent for longer than this many seconds is offline; names by MAC.
-    pub fn set_devices(&mut self, online_s: u32, names: BTreeMap<MacAddr, String>) {
+    /// What the settings say of devices: silent for longer than this many seconds is offline; names by MAC; those
+    /// that must not fall silent.
+    pub fn set_devices(&mut self, online_s: u32, names: BTreeMap<MacAddr, String>, important: Vec<MacAddr>) {
+        self.important = important;
         self.online = i64::from(online_s) * SECOND;
         self.names_given = names;
     }
@@ -164,10 +168,9 @@ impl Known {
         DeviceRecord { habits: self.habits.record(key), ..record }
     }
 
-    /// The form of a device with all that is known of it, as it is stored.
-    pub fn full_record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
-        let name_of = |ip| super::Lookup::name_of(self, ip).map(str::to_owned);
-        DeviceRecord { more: Some(device.details(name_of)), ..self.record(key, device) }
+    /// What only the page of one device shows.
+    pub fn more(&self, device: &Device) -> Option<DeviceDetails> {
+        Some(device.details(|ip| super::Lookup::name_of(self, ip).map(str::to_owned)))
     }
 
     /// Puts back a device that an earlier run stored, unless it is there already.
@@ -182,7 +185,7 @@ impl Known {
             self.devices.remove(&DeviceKey::Mac(*mac));
             self.alias(*mac, key);
         }
-        device.set_given(self.given(key));
+        self.give(key, &mut device);
         self.devices.insert_new(key, device);
     }
 
@@ -193,8 +196,11 @@ impl Known {
         }
     }
 
-    fn given(&self, key: DeviceKey) -> Option<&str> {
-        self.names_given.get(&key.mac()?).map(String::as_str)
+    /// Tells a device what the settings say of it.
+    fn give(&self, key: DeviceKey, device: &mut Device) {
+        let Some(mac) = key.mac() else { return };
+        let name = self.names_given.get(&mac).map(String::as_str);
+        device.set_given(name, self.important.contains(&mac));
     }
 
     /// Seconds learned in earlier runs of this monitor.
@@ -346,7 +352,7 @@ impl Known {
         }
         let mut device = Device::new(self.now, self.now.wall(self.offset));
         device.mac = key.mac().unwrap_or(MacAddr::NONE);
-        device.set_given(self.given(key));
+        self.give(key, &mut device);
         (self.devices.insert_new(key, device).0, true)
     }
 
