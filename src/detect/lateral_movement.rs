@@ -5,9 +5,10 @@
 //! host by WinRM (PowerShell remoting), or by RPC over TCP (a service, a task, WMI, a DCOM object); through SMB pipes that
 //! is `smb_abuse`.
 //!
-//! A door counts as used when both sides have said something: looking whether it is open (scanners, monitoring) does not,
-//! nor does a session without a name (file managers that browse the network). A host that several others use is a server:
-//! going there is no spreading. Log-ins by NTLM alone are `smb_abuse`'s to tell.
+//! A door counts as used when a session went on past its log-in: looking whether it is open (scanners, monitoring) does
+//! not count, nor guessing passwords (`brute_force`), nor a session without a name (file managers that browse the
+//! network). A host that several others use is a server: going there is no spreading. Log-ins by NTLM alone are
+//! `smb_abuse`'s to tell.
 //!
 //! Pairs that dealt with each other before are remembered for a month, so a management server, Ansible or a backup is
 //! new once and then part of the house.
@@ -93,8 +94,7 @@ impl Detector for LateralMovement {
             silence: "Demp lateral_movement met het beherende apparaat als bron.",
         },
     };
-    const INTEREST: u64 =
-        interest::SSH | interest::SMB | interest::RPC | interest::HTTP | interest::TLS | interest::FLOW_ENDED;
+    const INTEREST: u64 = interest::SMB | interest::RPC | interest::HTTP | interest::FLOW_ENDED;
     type Settings = LateralMovementSettings;
 
     fn new(settings: &LateralMovementSettings, keys: usize) -> Self {
@@ -112,10 +112,7 @@ impl Detector for LateralMovement {
             Observation::Smb(flow, Said::Session(login)) if login.outcome == Some(Outcome::Accepted) => {
                 self.entered(cx, flow, if login.ntlm.is_some() { BY_NTLM } else { OTHERWISE }, out);
             }
-            Observation::Ssh(flow, _, false) | Observation::TlsClient(flow, _) => {
-                self.entered(cx, flow, OTHERWISE, out);
-            }
-            Observation::FlowEnded(flow) if flow.app != App::Smb => self.entered(cx, flow, OTHERWISE, out),
+            Observation::FlowEnded(flow) if is_let_in(flow) => self.entered(cx, flow, OTHERWISE, out),
             Observation::HttpRequest(flow, request) if is_remoting(request) => {
                 self.entered(cx, flow, OTHERWISE, out);
                 self.ran(cx, flow, "PowerShell remoting (WinRM)", Severity::Medium, out);
@@ -129,6 +126,17 @@ impl Detector for LateralMovement {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether a session that is over got past its log-in, by its size: see `brute_force` for how large refused ones are.
+fn is_let_in(flow: &Flow) -> bool {
+    let (up, down) = (flow.payload_up, flow.payload_down);
+    match (flow.app, flow.server_port) {
+        (App::Smb, _) => false,
+        (App::Ssh, _) => up > 3300 || down > 3600,
+        (_, 3389) => down > 8000,
+        _ => true,
     }
 }
 
@@ -226,7 +234,7 @@ mod tests {
 
     /// A connection that was used and is over.
     fn used(server: &str, port: u16) -> Flow {
-        Flow { payload_up: 900, payload_down: 2000, state: State::Closed, ..tcp("10.0.0.5", server, port) }
+        Flow { payload_up: 5000, payload_down: 20_000, state: State::Closed, ..tcp("10.0.0.5", server, port) }
     }
 
     fn enter(b: &mut Bench<LateralMovement>, last: u32, port: u16) {

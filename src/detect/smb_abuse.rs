@@ -102,6 +102,7 @@ struct Source {
     /// A service's program was changed.
     changed: Pace,
     told: [Pace; 6],
+    told_critical: Pace,
 }
 
 /// See the module.
@@ -196,7 +197,7 @@ impl SmbAbuse {
         let pipe = file.share.eq_ignore_ascii_case("IPC$");
         let begins =
             |start: &&str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
-        if pipe && SHELL_PIPES.iter().any(|start| begins(&start)) {
+        if pipe && SHELL_PIPES.iter().any(|start| begins(start)) {
             let does = format!("opens the remote shell {}", file.name);
             self.tell(cx, flow, (Sign::Execution, Severity::High), &does, evidence, out);
         } else if !pipe && is_secret(file.name) {
@@ -292,7 +293,9 @@ impl SmbAbuse {
     ) {
         let source = self.sources.entry(flow.client, Source::default).0;
         // What is critical is told at once, also when less was told this second.
-        if !source.told[sign as usize].due(cx.tick()) && severity < Severity::Critical {
+        let critical = severity == Severity::Critical;
+        let pace = if critical { &mut source.told_critical } else { &mut source.told[sign as usize] };
+        if !pace.due(cx.tick()) {
             return;
         }
         let summary = format!("{} {does} at {}", flow.client, flow.server);
@@ -330,8 +333,8 @@ fn is_planted(file: &File<'_>) -> bool {
         return false;
     }
     let disk = matches!(file.share.as_bytes(), [letter, b'$'] if letter.is_ascii_alphabetic());
-    let begins = |start: &&str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
-    file.share.eq_ignore_ascii_case("ADMIN$") || disk && FOLDERS.iter().any(|folder| begins(&folder))
+    let begins = |start: &str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
+    file.share.eq_ignore_ascii_case("ADMIN$") || disk && FOLDERS.iter().any(|folder| begins(folder))
 }
 
 #[cfg(test)]

@@ -96,7 +96,9 @@ fn marks_of_exploits_are_seen_and_an_ordinary_old_session_has_none() {
     assert_eq!(of(vec![c.transaction((0x32, 0x0e), 12, &[0; 12], 0)]), ["ImplantAsked"]);
     assert_eq!(of(vec![c.transaction((0x32, 0x0e), 12, &[0; 12], 16)]), ["ImplantAnswered"]);
     let blue = c.nt_transaction(66_512, &[0; 900]);
-    assert_eq!(of(vec![blue, (c.more(0x33, &[0; 4000]), Vec::new())]), ["Confusion"]);
+    let knock = c.transaction((0x32, 0x0e), 12, &[0; 12], 0);
+    let all = vec![knock, blue, (c.more(0x33, &[0; 4000]), Vec::new())];
+    assert_eq!(of(all), ["ImplantAsked", "Confusion"], "all under one number");
     let groom: Vec<_> = (0..20).map(|i| Smb1 { id: i }.transaction((0x25, 0), 64, &[], 0)).collect();
     assert_eq!(of(groom), ["Grooming"]);
     let long = vec![c.transaction((0x32, 1), 900, &[0; 100], 0), (c.more(0x33, &[0; 800]), Vec::new())];

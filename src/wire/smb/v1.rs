@@ -49,6 +49,16 @@ pub(super) struct Transactions {
     knocked: Option<u16>,
 }
 
+impl Transactions {
+    fn begin(&mut self, id: u16, command: u8) {
+        let held = self.begun.iter().position(|b| b.is_some_and(|(known, _)| known == id));
+        self.begun[held.unwrap_or(usize::from(self.next) % BEGUN)] = Some((id, command));
+        if held.is_none() {
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+}
+
 /// One command of a message.
 #[derive(Clone, Copy)]
 struct Message<'a> {
@@ -200,8 +210,7 @@ fn transaction(state: &mut State, m: Message<'_>, say: &mut dyn FnMut(Said<'_>))
         _ => {}
     }
     let old = &mut state.old;
-    old.begun[usize::from(old.next) % BEGUN] = Some((m.id, m.command));
-    old.next = old.next.wrapping_add(1);
+    old.begin(m.id, m.command);
     if !whole {
         old.unfinished = old.unfinished.saturating_add(1);
         if old.unfinished >= GROOMING && !std::mem::replace(&mut old.groomed, true) {

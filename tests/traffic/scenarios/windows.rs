@@ -101,7 +101,7 @@ pub const TABLE: &[Scenario] = &[
     raises(
         "ransomware",
         &[alert("ransomware", "192.168.1.66", "192.168.1.10")],
-        "140 files of the file server are written over and get one more ending in 40 s.",
+        "115 files of the file server are written over and get one more ending in 40 s.",
         encrypt,
     ),
     silent(
@@ -111,7 +111,7 @@ pub const TABLE: &[Scenario] = &[
     ),
     silent(
         "ransomware_harmless",
-        "A photo import (60 new files, each .tmp first), 60 documents kept as .bak before they are saved anew.",
+        "A photo import (40 new files, each .tmp first), 40 documents kept as .bak before they are saved anew.",
         import,
     ),
     raises(
@@ -304,7 +304,7 @@ fn spread_under(t: &mut Trace) {
 }
 
 fn management(t: &mut Trace) {
-    background(t, 0, 3 * HOUR, 24);
+    background(t, 0, 3 * HOUR, 6);
     for i in 0..8u8 {
         t.ssh_session(MIN + i64::from(i) * 7 * MIN, nas(), lan(30 + i), 0, 1, 3_000);
         t.ssh_session(2 * HOUR + i64::from(i) * 7 * SEC, nas(), lan(30 + i), 0, 1, 3_000);
@@ -357,20 +357,20 @@ fn desktops(t: &mut Trace) {
 }
 
 fn encrypt(t: &mut Trace) {
-    background(t, 0, 80 * SEC, 8);
+    background(t, 0, 80 * SEC, 3);
     let (mut c, mut smb) = session(t, 20 * SEC, culprit(), nas(), Some("anna"));
     play(&mut c, MS, [smb.tree("\\\\nas\\data", 0)]);
-    for i in 0..140 {
+    for i in 0..115 {
         let ending = ["docx", "xlsx", "jpg", "pdf"][i % 4];
         let name = format!("work\\file{i:03}.{ending}");
         let change = [
             smb.open(&name, access::WRITE | access::DELETE, 1),
-            smb.write(&[b'#'; 300]),
+            smb.write(&[b'#'; 100]),
             smb.rename(&format!("{name}.k7xq")),
             smb.close(),
         ];
         play(&mut c, 20 * MS, change);
-        c.wait(150 * MS);
+        c.wait(200 * MS);
     }
     c.close(true);
 }
@@ -393,14 +393,14 @@ fn encrypt_few(t: &mut Trace) {
 }
 
 fn import(t: &mut Trace) {
-    background(t, 0, 100 * SEC, 8);
+    background(t, 0, 100 * SEC, 3);
     let (mut c, mut smb) = session(t, 20 * SEC, lan(20), nas(), Some("anna"));
     play(&mut c, MS, [smb.tree("\\\\nas\\photos", 0)]);
-    for i in 0..60 {
+    for i in 0..40 {
         let (photo, text) = (format!("2026\\IMG_{i:04}"), format!("work\\report{i}.docx"));
         let import = [
             smb.open(&format!("{photo}.tmp"), access::WRITE | access::DELETE, 2),
-            smb.write(&[b'p'; 600]),
+            smb.write(&[b'p'; 100]),
             smb.rename(&format!("{photo}.jpg")),
             smb.close(),
             smb.open(&text, access::DELETE, 1),
