@@ -77,6 +77,7 @@ struct Asker {
     sorts: Distinct<8>,
     attempts: Distinct<32>,
     number: u32,
+    copies: u32,
     /// It asked what tools ask before they copy.
     prepared: Option<Tick>,
     paces: [Pace; 3],
@@ -239,6 +240,7 @@ impl DirectoryAbuse {
         }
         let now = cx.tick();
         let (asker, _) = self.askers.entry(flow.client, Asker::default);
+        asker.copies = asker.copies.saturating_add(1);
         let prepared = asker.prepared.is_some_and(|at| now.within(at, SORTS_WINDOW));
         if (!prepared && cx.lookup.learning_for() < SETTLED) || !asker.paces[1].due(now) {
             return;
@@ -249,7 +251,7 @@ impl DirectoryAbuse {
         );
         let evidence = evidence! {
             "operation" => "DRSGetNCChanges", "interface" => "drsuapi", "prepared" => prepared,
-            "calls" => 1, "threshold" => 1,
+            "calls" => asker.copies, "threshold" => 1,
         };
         push(flow, &COPYING, summary, evidence, out);
     }

@@ -338,8 +338,11 @@ fn finding(
     };
     let mut evidence: Evidence = evidence! {
         "way" => way.name(), "number" => number, "threshold" => threshold, "window_s" => s.seconds,
-        "example" => example,
     };
+    // Servers of Windows leave the name out of a refusal.
+    if !example.is_empty() {
+        evidence.insert("example".to_owned(), example.into());
+    }
     if matches!(way, Way::Guess) {
         evidence.insert("users".to_owned(), others.into());
         evidence.insert("spray".to_owned(), (others >= s.spray_users).into());
