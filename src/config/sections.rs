@@ -91,6 +91,13 @@ section! {
     Detect {
         /// Seconds in which the same incident adds to its alert instead of raising a new one.
         quiet_period_s: u32 = 3600, 10..=604_800;
+        /// Days on which a device is seen before what it does for the first time is told. A week has seen most habits.
+        learning_days: u16 = 7, 1..=90;
+        /// Days after that on which something new must be seen to become usual. One would learn an attacker overnight.
+        confirm_days: u8 = 3, 1..=30;
+        /// Destinations of a device up to which it counts as settled, so that a new one is told. Cameras and plugs have
+        /// one to five, a phone hundreds.
+        few_destinations: u8 = 16, 1..=24;
         /// What is meant to be so and raises nothing, such as { kind = "port_scan", source = "192.168.1.5" } or
         /// { kind = "outbound_volume", target = "203.0.113.0/24" }: kind, source, target (address or network) and port
         /// (the target's), all that are given must fit. feed_match, arp_spoof and what is critical are hidden only

@@ -4,6 +4,7 @@
 //! time brings (expiry, rates, growth of alerts) is done once a second of engine time, in bounded steps.
 
 mod habits;
+mod hints;
 mod inspect;
 mod local;
 mod report;
@@ -19,15 +20,16 @@ use crate::addr::{Inside, Ip, MacAddr};
 use crate::alert::desk;
 use crate::alert::{AlertRecord, Allow, Mute};
 use crate::capture::Frame;
-use crate::counters::Counters;
+use crate::counters::{Counters, Reject};
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::feeds::Feeds;
-use crate::observe::{Observation, SensorSecond, SensorState};
+use crate::observe::{BurstSeen, FragmentSeen, Loose, Observation, SensorSecond, SensorState};
+use crate::table::crowd::{self, Stations};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
 use crate::table::habits::Rules;
-use crate::table::reassembly::Fragments;
+use crate::table::reassembly::{Fragments, Odd};
 use crate::table::{Caps, Known, Lookup};
 use crate::time::{SECOND, Timestamp};
 use crate::wire::ip::IpPacket;
@@ -47,6 +49,12 @@ const HOST_LIFE: [i64; 2] = [86_400 * SECOND, 3_600 * SECOND];
 const DEVICE_EVENTS: usize = 32;
 /// A gap longer than this is swept as one whole pass over each table.
 const LONGEST_GAP: i64 = 16;
+
+/// Half of the window in which a station counts as heard of, microseconds.
+const STATIONS_HALF: i64 = 600 * SECOND;
+/// IP protocols that carry others or routes, in any number: IGMP, IP in IP, 6in4, RSVP, GRE, ESP, AH, no next header,
+/// EIGRP, OSPF, PIM, IPComp, VRRP, L2TP, SCTP, UDP-Lite.
+const CARRIERS: [u8; 16] = [2, 4, 41, 46, 47, 50, 51, 59, 88, 89, 103, 108, 112, 115, 132, 136];
 
 /// What an engine is made from.
 #[derive(Clone, Debug)]
@@ -105,11 +113,16 @@ pub struct Engine {
     flows: Flows,
     known: Known,
     fragments: Option<Box<Fragments>>,
+    loose: crowd::Loose,
+    stations: Stations,
+    stations_turn: Timestamp,
     readers: Readers,
     watch: Watch,
     own: Vec<MacAddr>,
     now: Timestamp,
     next_second: Timestamp,
+    next_minute: Timestamp,
+    minute_frames: u64,
     flows_seen: u64,
     sensor: SensorSecond,
     live: bool,
@@ -147,11 +160,16 @@ impl Engine {
             flows: Flows::new(caps.flows),
             known,
             fragments: Some(Box::new(Fragments::new(caps.fragment_bytes))),
+            loose: crowd::Loose::default(),
+            stations: Stations::default(),
+            stations_turn: Timestamp::MIN,
             readers: Readers::new(caps.stream_bytes),
             watch,
             own: settings.own,
             now: Timestamp::MIN,
             next_second: Timestamp::MIN,
+            next_minute: Timestamp::MIN,
+            minute_frames: 0,
             flows_seen: 0,
             sensor: SensorSecond { live: settings.live, ..SensorSecond::default() },
             live: settings.live,
@@ -267,6 +285,9 @@ impl Engine {
         } else {
             self.sensor.foreign_unicast += 1;
         }
+        if self.stations.is_new(packet.src_mac) {
+            self.watch.tell(self.now, &self.known, &Observation::Station(packet.src_mac));
+        }
         match &packet.body {
             Body::Arp(arp) => {
                 self.count_traffic(true, true, frame.wire_len);
@@ -287,9 +308,21 @@ impl Engine {
             Transport::Udp(datagram) => self.on_udp(carried, datagram),
             Transport::Icmp(message) => self.on_icmp(carried, message),
             Transport::Fragment(fragment) => self.on_fragment(carried, fragment),
-            Transport::Other(..) => self.touch(carried),
+            Transport::Other(protocol, _) => {
+                if !CARRIERS.contains(protocol) {
+                    self.count_loose(carried, Loose::Unreadable);
+                }
+                self.touch(carried);
+            }
             Transport::Bad(reason) => {
                 self.counters.reject(*reason);
+                match reason {
+                    Reject::ExtensionMalformed => self.count_loose(carried, Loose::Unreadable),
+                    Reject::FragmentMalformed => {
+                        self.tell_odd(carried.ip.src, carried.ip.dst, Odd::Impossible)
+                    }
+                    _ => {}
+                }
                 self.touch(carried);
             }
         }
@@ -307,7 +340,34 @@ impl Engine {
             }
             None => self.touch(carried),
         }
+        let odd = fragments.take_odd();
         self.fragments = Some(fragments);
+        if let Some((source, target, odd)) = odd {
+            self.tell_odd(source, target, odd);
+        }
+    }
+
+    fn give_up_fragments(&mut self) {
+        while let Some((source, target)) = self.fragments.as_mut().and_then(|f| f.give_up(self.now)) {
+            self.tell_odd(source, target, Odd::Unfinished);
+        }
+    }
+
+    fn tell_odd(&mut self, source: Ip, target: Ip, odd: Odd) {
+        let completed = self.fragment_counts().completed;
+        let seen = FragmentSeen { source, target, odd, completed };
+        self.watch.tell(self.now, &self.known, &Observation::Fragment(&seen));
+    }
+
+    /// Counts a packet that belongs to no flow towards its target; told of in steps.
+    fn count_loose(&mut self, carried: Carried<'_>, class: Loose) {
+        let (source, target) = (carried.ip.src, carried.ip.dst);
+        // Discovery goes to many groups, one per address looked for: they are one place.
+        let place = if target.is_multicast() { Ip::UNSPECIFIED } else { target };
+        if self.loose.add(place, class as u8) {
+            let seen = BurstSeen { source, target, class, packets: crowd::STEP };
+            self.watch.tell(self.now, &self.known, &Observation::Burst(&seen));
+        }
     }
 
     /// Counts a packet that belongs to no flow.
@@ -360,6 +420,11 @@ impl Engine {
         let passed = if started == Timestamp::MIN { 1 } else { self.now.since(started) / SECOND + 1 };
         self.next_second = Timestamp::from_micros(self.now.micros() / SECOND * SECOND + SECOND);
         self.known.on_second();
+        if self.now.since(self.stations_turn) > STATIONS_HALF {
+            self.stations_turn = self.now;
+            self.stations.turn();
+        }
+        self.give_up_fragments();
         // What ended in a gap without frames belongs to the day before it.
         self.sweep(usize::try_from(passed.clamp(1, LONGEST_GAP)).unwrap_or(1));
         self.known.habits.on_second(self.known.learning_for());
@@ -368,9 +433,22 @@ impl Engine {
         let second = std::mem::replace(&mut self.sensor, fresh);
         self.watch.tell(self.now, &self.known, &Observation::Second(&second));
         self.view.add(self.now, &second);
+        self.minute_frames += second.frames;
+        if self.now >= self.next_minute {
+            self.on_minute(second.link_down);
+        }
         self.close_second(started);
         self.watch.tell_grown(self.now, false);
         self.tell_changed_devices();
+    }
+
+    /// Once a minute: presence of devices, and which important ones are silent.
+    fn on_minute(&mut self, link_down: bool) {
+        self.next_minute = self.now.plus(60 * SECOND);
+        let heard = std::mem::take(&mut self.minute_frames) > 0 && !link_down;
+        for (key, change) in self.known.on_minute(heard) {
+            self.tell_change(key, &change);
+        }
     }
 
     /// Expiry in bounded steps: a sixteenth of each table per second that passed.
@@ -407,6 +485,7 @@ impl Engine {
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
             self.tell_last(&flow);
+            self.known.moved(&flow);
             self.watch.tell(self.now, &self.known, &Observation::FlowEnded(&flow));
         }
     }
@@ -444,6 +523,7 @@ impl Engine {
             if let Some(device) = self.known.devices.get_mut(&key) {
                 device.dirty = false;
             }
+            self.known.judge(key);
             if let Some(device) = self.known.devices.get(&key) {
                 let record = self.record(key, device);
                 self.watch.events.push_back(Event::Device(Box::new(record)));

@@ -23,6 +23,7 @@ use crate::http::{self, App, AuthMode, Limits, Setup};
 use crate::logs::{complain, say};
 use crate::store::{AlertFilter, Store, StoreError};
 use crate::table::Caps;
+use crate::table::habits::Rules;
 use crate::time::{self, SECOND, WallTime};
 use crate::{machine, service};
 use async_signal::{Signal, Signals};
@@ -104,6 +105,11 @@ pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunErro
         detect: config.kinds.clone(),
         online_s: config.devices.online_seconds,
         names: config.devices.names.clone(),
+        habits: Rules {
+            learning_days: config.detect.learning_days,
+            confirm_days: config.detect.confirm_days,
+            few_places: config.detect.few_destinations,
+        },
         ..more
     };
     Engine::new(settings).map_err(|problem| RunError::Settings(problem.to_string()))
@@ -223,6 +229,10 @@ fn live_engine(
     engine.set_offset(time::wall().micros() - time::monotonic().micros());
     engine.on_tick(time::monotonic());
     store.devices()?.iter().for_each(|device| engine.restore_device(device));
+    let unread = engine.restore_habits(store.habits()?);
+    if unread > 0 {
+        log::warn!("store: the habits of {unread} devices cannot be read; they are learned anew");
+    }
     let lately = AlertFilter {
         since: Some(WallTime::from_micros(time::wall().micros() - REMEMBERED)),
         ..AlertFilter::default()

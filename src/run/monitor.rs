@@ -27,6 +27,8 @@ pub const LEARNED: &str = "learned_seconds";
 const GROWTH_SECONDS: u64 = 10;
 /// Devices and the learned time are saved this often.
 const SAVE_SECONDS: u64 = 300;
+/// Habits are saved this often: they change with every day, not with every minute.
+const HABIT_SECONDS: u64 = 3600;
 /// After this many seconds everything that only starting up needed has run.
 const SETTLED_SECONDS: u64 = 3;
 /// The sensor looks at itself this often.
@@ -244,6 +246,9 @@ impl Monitor {
         if self.seconds.is_multiple_of(SAVE_SECONDS) && self.mode == "live" {
             self.save();
         }
+        if self.seconds.is_multiple_of(HABIT_SECONDS) && self.mode == "live" {
+            self.save_habits();
+        }
         let ticked = self.store.tick(time::wall());
         self.stored(ticked);
         self.system = self.machine.read(now);
@@ -302,8 +307,16 @@ impl Monitor {
         }
     }
 
+    fn save_habits(&mut self) {
+        let saved = self.store.save_habits(&self.engine.stored_habits());
+        self.stored(saved);
+    }
+
     fn save(&mut self) {
-        let saved = self.store.save_devices(&self.engine.devices());
+        // Habits have a table of their own.
+        let plain = |device| DeviceRecord { habits: None, ..device };
+        let devices: Vec<DeviceRecord> = self.engine.full_devices().map(plain).collect();
+        let saved = self.store.save_devices(&devices);
         self.stored(saved);
         let learned = self.engine.learned().to_string();
         let saved = self.store.set_setting(LEARNED, Some(&learned));
@@ -322,6 +335,7 @@ impl Monitor {
         self.settle();
         self.commit();
         self.save();
+        self.save_habits();
         let flushed = self.store.flush();
         self.stored(flushed);
     }
@@ -334,7 +348,8 @@ impl Monitor {
             Command::ChangeDevice(id, change, reply) => {
                 let record = self.engine.change_device(&id, &change);
                 if let Some(record) = &record {
-                    let saved = self.store.save_devices(std::slice::from_ref(record));
+                    let plain = DeviceRecord { habits: None, ..record.clone() };
+                    let saved = self.store.save_devices(&[plain]);
                     let flushed = saved.and_then(|()| self.store.flush());
                     self.stored(flushed);
                 }

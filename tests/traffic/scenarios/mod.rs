@@ -8,6 +8,8 @@ use super::trace::Trace;
 use std::io::Write;
 
 mod access;
+mod command;
+mod covert;
 mod devices;
 mod domain;
 mod floods;
@@ -15,7 +17,7 @@ mod gear;
 mod habits;
 mod lan;
 mod malware;
-mod plaintext;
+pub mod plaintext;
 mod recon;
 mod sensor;
 mod together;
@@ -96,6 +98,8 @@ pub fn all() -> Vec<Scenario> {
         windows::TABLE,
         domain::TABLE,
         malware::TABLE,
+        command::TABLE,
+        covert::TABLE,
         plaintext::TABLE,
         devices::TABLE,
         habits::TABLE,
