@@ -3,6 +3,7 @@
 use super::MS;
 use super::conversation::Conversation;
 use super::packet::{End, Host};
+use super::smb;
 use super::talk::NEAR;
 use super::trace::Trace;
 
@@ -207,50 +208,20 @@ impl Trace {
         at: i64,
         client: Host,
         server: End,
-        interface: [u8; 16],
+        interface: u128,
         procedures: &[(u16, usize)],
         pause: i64,
     ) -> i64 {
         let from = client.port(self.rng.port());
         let mut c = Conversation::open(self, at, NEAR, from, server);
-        let ndr = [
-            0x04, 0x5d, 0x88, 0x8a, 0xeb, 0x1c, 0xc9, 0x11, 0x9f, 0xe8, 8, 0, 0x2b, 0x10, 0x48, 0x60, 2, 0,
-            0, 0,
-        ];
-        let context = [&[0, 0, 1, 0][..], &interface, &[1, 0, 0, 0], &ndr].concat();
-        let sizes = [0xd0, 0x16, 0xd0, 0x16, 0, 0, 0, 0];
-        c.client(pdu(11, 1, &[&sizes[..], &[1, 0, 0, 0], &context].concat()));
-        let address = [6, 0, b'4', b'9', b'6', b'6', b'7', 0];
-        let taken = [&[1, 0, 0, 0, 0, 0, 0, 0][..], &ndr].concat();
-        c.server(pdu(12, 1, &[&sizes[..], &address, &taken].concat()));
-        let mut call = 1u32;
-        for (number, times) in procedures {
-            for _ in 0..*times {
-                call += 1;
-                let arguments = [&[64, 0, 0, 0, 0, 0][..], &number.to_le_bytes(), &[0x3c; 64]].concat();
-                c.client(pdu(0, call, &arguments));
-                c.wait(MS);
-                c.server(pdu(
-                    2,
-                    call,
-                    &[&[20, 0, 0, 0, 0, 0, 0, 0][..], &[0x3c; 16], &[0x22, 0, 0, 0xc0]].concat(),
-                ));
-                c.wait(pause);
-            }
+        let calls = procedures.iter().flat_map(|(number, times)| vec![*number; *times]);
+        let calls = calls.zip(2..).map(|(number, id)| smb::call(id, number, 64, 0xc000_0022));
+        for (question, answer) in [smb::bind(interface)].into_iter().chain(calls) {
+            c.client(question);
+            c.wait(MS);
+            c.server(answer);
+            c.wait(pause);
         }
         c.close(true)
     }
 }
-
-/// A PDU of DCE/RPC: first and last fragment, little-endian.
-fn pdu(kind: u8, call: u32, body: &[u8]) -> Vec<u8> {
-    let length = (body.len() as u16 + 16).to_le_bytes();
-    [&[5, 0, kind, 3, 0x10, 0, 0, 0, length[0], length[1], 0, 0][..], &call.to_le_bytes(), body].concat()
-}
-
-/// `drsuapi`, by which domain controllers copy accounts to each other.
-pub const REPLICATION: [u8; 16] =
-    [0x35, 0x42, 0x51, 0xe3, 0x06, 0x4b, 0xd1, 0x11, 0xab, 0x04, 0x00, 0xc0, 0x4f, 0xc2, 0xdc, 0xd2];
-/// `netlogon`, by which computers prove who they are.
-pub const NETLOGON: [u8; 16] =
-    [0x78, 0x56, 0x34, 0x12, 0x34, 0x12, 0xcd, 0xab, 0xef, 0x00, 0x01, 0x23, 0x45, 0x67, 0xcf, 0xfb];

@@ -1,11 +1,10 @@
 //! A Windows domain: kerberos_abuse, directory_abuse. Host 2 is its controller, host 3 a second one.
 
 use super::{Scenario, alert, raises, silent};
-use crate::traffic::directory::{
-    AES, NETLOGON, RC4, REPLICATION, all_of, ask, bits, equal, grant, login, refuse,
-};
+use crate::traffic::directory::{AES, RC4, all_of, ask, bits, equal, grant, login, refuse};
 use crate::traffic::home::{background, culprit, lan, lan6};
 use crate::traffic::packet::Host;
+use crate::traffic::smb::interface::{NETLOGON, REPLICATION};
 use crate::traffic::trace::Trace;
 use crate::traffic::{MIN, MS, SEC};
 
