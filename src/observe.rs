@@ -5,9 +5,10 @@ use crate::alert::{Alert, Finding};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, Side};
 use crate::table::habits::{Fresh, Upload};
+use crate::table::identity::Change;
 use crate::wire::{
     arp::Arp, coap, dhcp, dns, http, icmp, industrial, kerberos, ldap, login, mqtt, nbns, portmap, rdp, rpc, rtsp, smb,
-    spoken::Protocol, stratum, tls,
+    spoken::Protocol, ssdp, stratum, tls,
 };
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -74,6 +75,8 @@ pub enum Observation<'a> {
         /// What it says.
         message: &'a dhcp::Message6<'a>,
     },
+    /// An SSDP message: a search, an announcement, or the answer to a search.
+    Ssdp(&'a SsdpSeen<'a>),
     /// A TLS ClientHello, over TCP or inside QUIC (`flow.app` tells).
     TlsClient(&'a Flow, &'a tls::ClientHello),
     /// A TLS ServerHello, with the certificate when readable.
@@ -134,6 +137,8 @@ pub enum Observation<'a> {
     },
     /// What the sensor reads of itself, every few seconds while it runs.
     Sensor(&'a SensorState<'a>),
+    /// Something happened to a known device: it took another station address, is not what it was, or is silent.
+    DeviceChanged(&'a DeviceChanged<'a>),
     /// Once a second of engine time: what capture itself did in that second.
     Second(&'a SensorSecond),
 }
@@ -174,6 +179,8 @@ pub mod interest {
     pub const IOT: u64 = 1 << 37;
     pub const RPC: u64 = 1 << 20;
     pub const HABIT: u64 = 1 << 39;
+    pub const SSDP: u64 = 1 << 33;
+    pub const DEVICE_CHANGED: u64 = 1 << 38;
 }
 
 impl Observation<'_> {
@@ -194,6 +201,7 @@ impl Observation<'_> {
             Observation::Dns(_) => interest::DNS,
             Observation::LocalName(_) | Observation::Nbns { .. } => interest::LOCAL_NAME,
             Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
+            Observation::Ssdp(_) => interest::SSDP,
             Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
             Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
             Observation::Ssh(..) => interest::SSH,
@@ -213,6 +221,7 @@ impl Observation<'_> {
             Observation::Rpc(..) => interest::RPC,
             Observation::Habit(_) => interest::HABIT,
             Observation::DeviceNew(_) => interest::DEVICE,
+            Observation::DeviceChanged(_) => interest::DEVICE_CHANGED,
             Observation::Second(_) => interest::SECOND,
         }
     }
@@ -285,6 +294,23 @@ pub struct DhcpSeen<'a> {
     pub message: &'a dhcp::Message<'a>,
 }
 
+/// An SSDP message and who carried it.
+#[derive(Clone, Copy, Debug)]
+pub struct SsdpSeen<'a> {
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// Sender.
+    pub source: Ip,
+    /// Receiver: the group 239.255.255.250 or ff0x::c, or one host.
+    pub target: Ip,
+    /// Sender's port.
+    pub source_port: u16,
+    /// Receiver's port.
+    pub target_port: u16,
+    /// The message.
+    pub message: &'a ssdp::Message<'a>,
+}
+
 /// A station seen for the first time.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceSeen {
@@ -345,6 +371,23 @@ pub enum Habit<'a> {
     /// It sent more to a destination that is not usual for it; by what flow, and what that adds up to. Again and again
     /// while it goes on.
     Upload(&'a Flow, Upload),
+}
+
+/// A device to which something happened.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceChanged<'a> {
+    /// What it was first met as.
+    pub key: DeviceKey,
+    /// The station address it uses now; NONE where the link shows none.
+    pub mac: MacAddr,
+    /// The address it used last.
+    pub ip: Option<Ip>,
+    /// The name people know it by.
+    pub name: Option<&'a str>,
+    /// Registered vendor.
+    pub vendor: Option<&'static str>,
+    /// What happened.
+    pub change: &'a Change,
 }
 
 /// What the sensor did in one second.

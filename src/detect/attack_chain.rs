@@ -273,7 +273,7 @@ mod tests {
             .map(|k| k.id)
             .collect();
         // A new device or an exposed service is a door, not a step through it.
-        let on_purpose = ["new_device", "blind"];
+        let on_purpose = ["new_device", "device_gone", "identity_change", "blind"];
         assert!(without.iter().all(|id| on_purpose.contains(id)), "{without:?}");
     }
 

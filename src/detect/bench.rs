@@ -26,6 +26,9 @@ impl Lookup for Known {
     fn device_of(&self, ip: Ip) -> Option<DeviceKey> {
         self.macs.get(&ip).copied().map(DeviceKey::Mac)
     }
+    fn ip_of(&self, mac: MacAddr) -> Option<Ip> {
+        self.macs.iter().find(|(_, known)| **known == mac).map(|(ip, _)| *ip)
+    }
     fn name_of(&self, ip: Ip) -> Option<&str> {
         self.asked_as(ip)
     }

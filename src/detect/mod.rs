@@ -11,6 +11,7 @@ use window::{Tick, mix};
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod familiar;
 mod letters;
 pub mod settings;
 pub mod window;
@@ -71,6 +72,8 @@ detectors! {
     host_sweep::HostSweep,
     syn_flood::SynFlood,
     new_device::NewDevice,
+    device_gone::DeviceGone,
+    identity_change::IdentityChange,
     arp_spoof::ArpSpoof,
     rogue_dhcp::RogueDhcp,
     beaconing::Beaconing,
@@ -83,6 +86,9 @@ detectors! {
     odd_port::OddPort,
     upnp_exposure::UpnpExposure,
     brute_force::BruteForce,
+    lateral_movement::LateralMovement,
+    smb_abuse::SmbAbuse,
+    ransomware::Ransomware,
     kerberos_abuse::KerberosAbuse,
     directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,

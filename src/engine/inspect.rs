@@ -9,10 +9,11 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Inspect, Side};
 use crate::table::reassembly::Streams;
+use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, spoken, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, spoken, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -219,6 +220,7 @@ impl Engine {
                 Parsed::Yes(hello) => {
                     self.set_tls(slot);
                     self.told_name(slot, hello.server_name.as_deref());
+                    self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -239,6 +241,9 @@ impl Engine {
         match ssh::banner(bytes) {
             Parsed::Yes(software) => {
                 self.set_app(slot, App::Ssh);
+                if side == Side::Server {
+                    self.slips(slot, side, Source::Ssh, &software);
+                }
                 self.tell_flow(slot, |flow| Observation::Ssh(flow, &software, side == Side::Server));
                 Look::Done
             }
@@ -251,6 +256,9 @@ impl Engine {
             Parsed::Yes(request) => {
                 self.set_app(slot, App::Http);
                 self.told_name(slot, request.host.as_deref());
+                if let Some(agent) = &request.user_agent {
+                    self.slips(slot, Side::Client, Source::Agent, agent);
+                }
                 self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }
@@ -289,15 +297,17 @@ impl Engine {
             123 => App::Ntp,
             137 => App::Nbns,
             389 => App::Ldap,
+            1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
             5351 => return self.on_port_mapping(carried, payload),
             _ => match flow.server_port {
-                1900 => App::Ssdp,
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
                 5683 => App::Coap,
                 47808 => App::Bacnet,
-                _ if side == Side::Client && !flow.inspect.has(Inspect::CLIENT_DONE) => {
+                _ if flow.inspect.has(Inspect::CLIENT_DONE) => return,
+                _ if ssdp::looks_answer(payload) => App::Ssdp,
+                _ if side == Side::Client => {
                     return self.inspect_quic(slot, payload);
                 }
                 _ => return,
@@ -312,6 +322,7 @@ impl Engine {
             App::Llmnr => self.on_dns(carried, payload, 5355),
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
+            App::Ssdp => self.on_ssdp(carried, datagram),
             _ => self.on_said(slot, side, app, payload),
         }
     }

@@ -4,6 +4,7 @@
 //! time brings (expiry, rates, growth of alerts) is done once a second of engine time, in bounded steps.
 
 mod habits;
+mod hints;
 mod inspect;
 mod local;
 mod report;
@@ -110,6 +111,8 @@ pub struct Engine {
     own: Vec<MacAddr>,
     now: Timestamp,
     next_second: Timestamp,
+    next_minute: Timestamp,
+    minute_frames: u64,
     flows_seen: u64,
     sensor: SensorSecond,
     live: bool,
@@ -152,6 +155,8 @@ impl Engine {
             own: settings.own,
             now: Timestamp::MIN,
             next_second: Timestamp::MIN,
+            next_minute: Timestamp::MIN,
+            minute_frames: 0,
             flows_seen: 0,
             sensor: SensorSecond { live: settings.live, ..SensorSecond::default() },
             live: settings.live,
@@ -368,9 +373,22 @@ impl Engine {
         let second = std::mem::replace(&mut self.sensor, fresh);
         self.watch.tell(self.now, &self.known, &Observation::Second(&second));
         self.view.add(self.now, &second);
+        self.minute_frames += second.frames;
+        if self.now >= self.next_minute {
+            self.on_minute(second.link_down);
+        }
         self.close_second(started);
         self.watch.tell_grown(self.now, false);
         self.tell_changed_devices();
+    }
+
+    /// Once a minute: presence of devices, and which important ones are silent.
+    fn on_minute(&mut self, link_down: bool) {
+        self.next_minute = self.now.plus(60 * SECOND);
+        let heard = std::mem::take(&mut self.minute_frames) > 0 && !link_down;
+        for (key, change) in self.known.on_minute(heard) {
+            self.tell_change(key, &change);
+        }
     }
 
     /// Expiry in bounded steps: a sixteenth of each table per second that passed.
@@ -407,6 +425,7 @@ impl Engine {
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
             self.tell_last(&flow);
+            self.known.moved(&flow);
             self.watch.tell(self.now, &self.known, &Observation::FlowEnded(&flow));
         }
     }
@@ -444,6 +463,7 @@ impl Engine {
             if let Some(device) = self.known.devices.get_mut(&key) {
                 device.dirty = false;
             }
+            self.known.judge(key);
             if let Some(device) = self.known.devices.get(&key) {
                 let record = self.record(key, device);
                 self.watch.events.push_back(Event::Device(Box::new(record)));

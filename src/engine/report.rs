@@ -180,9 +180,14 @@ impl Engine {
         devices
     }
 
-    /// Every device, most recently seen first.
+    /// Every device, most recently seen first, without details.
     pub fn devices(&self) -> Vec<DeviceRecord> {
         self.newest_devices(usize::MAX)
+    }
+
+    /// Every device with all that is known of it, as it is stored.
+    pub fn full_devices(&self) -> impl Iterator<Item = DeviceRecord> {
+        self.known.devices.iter().map(|(key, device)| self.known.full_record(*key, device))
     }
 
     fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
@@ -191,16 +196,20 @@ impl Engine {
         sorted.into_iter().take(limit).map(|(key, device)| self.record(*key, device)).collect()
     }
 
-    /// One device by its id.
+    /// One device by its id, with all that is known of it.
     pub fn device(&self, id: &str) -> Option<DeviceRecord> {
         let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
-        Some(self.record(*key, device))
+        Some(self.with_risk(*key, self.known.full_record(*key, device)))
     }
 
     /// A device with its risk.
     pub(super) fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
+        self.with_risk(key, self.known.record(key, device))
+    }
+
+    fn with_risk(&self, key: DeviceKey, record: DeviceRecord) -> DeviceRecord {
         let (score, why) = self.watch.risk.of(&key, self.now);
-        DeviceRecord { risk: Some(score), risk_why: why, ..self.known.record(key, device) }
+        DeviceRecord { risk: Some(score), risk_why: why, ..record }
     }
 
     /// Applies what the owner changed of a device.

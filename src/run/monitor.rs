@@ -303,7 +303,7 @@ impl Monitor {
     }
 
     fn save(&mut self) {
-        let saved = self.store.save_devices(&self.engine.devices());
+        let saved = self.store.save_devices(&self.engine.full_devices().collect::<Vec<_>>());
         self.stored(saved);
         let learned = self.engine.learned().to_string();
         let saved = self.store.set_setting(LEARNED, Some(&learned));

@@ -35,6 +35,7 @@ pub mod rtsp;
 pub mod s7;
 pub mod smb;
 pub mod spoken;
+pub mod ssdp;
 pub mod ssh;
 pub mod stratum;
 pub mod talk;

@@ -196,10 +196,7 @@ fn transaction(state: &mut State, m: Message<'_>, say: &mut dyn FnMut(Said<'_>))
             state.ask(u64::from(m.id), Asked::Pipe(file));
         }
         // SESSION_SETUP, which no server implements.
-        (command::TRANS2, Some(0x0e)) => {
-            state.exploit(Exploit::ImplantAsked, say);
-            state.old.knocked = Some(m.id);
-        }
+        (command::TRANS2, Some(0x0e)) => state.old.knocked = Some(m.id),
         _ => {}
     }
     let old = &mut state.old;
@@ -235,10 +232,11 @@ fn answer(state: &mut State, m: Message<'_>, say: &mut dyn FnMut(Said<'_>)) -> O
             let guest = m.status == 0 && le16(w, 4).unwrap_or(0) & 1 != 0;
             state.answered(m.status, guest, say);
         }
-        command::TRANS2 if state.old.knocked.is_some_and(|asked| asked.wrapping_add(IMPLANT) == m.id) => {
-            state.old.knocked = None;
-            state.exploit(Exploit::ImplantAnswered, say);
-        }
+        command::TRANS2 => match state.old.knocked.take().map(|asked| m.id.wrapping_sub(asked)) {
+            Some(0) => state.exploit(Exploit::ImplantAsked, say),
+            Some(IMPLANT) => state.exploit(Exploit::ImplantAnswered, say),
+            _ => {}
+        },
         command::TREE_CONNECT | command::NT_CREATE | command::OPEN | command::READ | command::TRANS => {
             let asked = state.asked(u64::from(m.id))?;
             answered(state, m, asked, say)?;

@@ -11,6 +11,7 @@ mod access;
 mod command;
 mod covert;
 mod devices;
+mod domain;
 mod floods;
 mod gear;
 mod habits;
@@ -95,6 +96,7 @@ pub fn all() -> Vec<Scenario> {
         lan::TABLE,
         access::TABLE,
         windows::TABLE,
+        domain::TABLE,
         malware::TABLE,
         command::TABLE,
         covert::TABLE,
