@@ -221,11 +221,11 @@ impl Cryptomining {
     }
 
     fn connected(&mut self, cx: &Context<'_>, flow: &Flow, out: &mut Findings) {
+        if matches!(flow.server_port, 80 | 443) {
+            return;
+        }
         let Some(name) = cx.lookup.asked_as(flow.server) else { return };
-        if matches!(flow.server_port, 80 | 443)
-            || !self.is_worker_name(name)
-            || self.allowed(flow.server, Some(name))
-        {
+        if !self.is_worker_name(name) || self.allowed(flow.server, Some(name)) {
             return;
         }
         let (miner, _) = self.miners.entry(flow.client, Miner::default);
@@ -240,16 +240,17 @@ impl Cryptomining {
     }
 
     fn ended(&mut self, cx: &Context<'_>, flow: &Flow, out: &mut Findings) {
+        if !self.settings.ports.contains(&flow.server_port) {
+            return;
+        }
         let seconds = flow.last_at.since(flow.opened_at) / SECOND;
         let payload = i64::from(flow.payload_up) + i64::from(flow.payload_down);
-        let pool = self.settings.ports.contains(&flow.server_port);
         let held = seconds >= i64::from(self.settings.held_seconds) && payload < seconds * QUIET_BYTES;
         let both = flow.packets_up >= 20 && flow.packets_down >= 20 && flow.payload_down > flow.payload_up;
         let opened = !matches!(flow.state, State::Midstream | State::Refused);
         let unknown = matches!(flow.app, App::Unknown | App::Tls);
         let named = cx.lookup.asked_as(flow.server);
-        if !(pool && held && both && opened && unknown) || named.is_some() || self.allowed(flow.server, None)
-        {
+        if !(held && both && opened && unknown) || named.is_some() || self.allowed(flow.server, None) {
             return;
         }
         let (miner, _) = self.miners.entry(flow.client, Miner::default);

@@ -12,7 +12,7 @@
 
 use super::letters::look_drawn;
 use super::settings::settings;
-use super::window::{Coarse, Distinct, Halves, Pace};
+use super::window::{Coarse, Distinct, Halves, Pace, Tick};
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part, text_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
@@ -122,6 +122,33 @@ impl Detector for DnsTunnel {
     }
 }
 
+impl Names {
+    /// Notes a name and the length of its answer; whether the name is new.
+    fn add(&mut self, now: Tick, below: &str, asked: u16, answer: u32) -> bool {
+        let hash = text_part(below) as u32;
+        let (_, new) = self.recent.seen(hash, now);
+        if !new {
+            self.counts.add(now, WINDOW, [0, 0, 0, 0, 0, answer]);
+            return false;
+        }
+        self.distinct.add(hash, now, WINDOW);
+        let (data, bytes) = (carries_data(asked), below.len() as u32);
+        // What carries data is encoded when it is short, too: tunnels at rest only count.
+        let encoded = looks_encoded(below) || (data && below.split('.').any(look_drawn));
+        if encoded {
+            self.slow.add(hash, now, HOUR);
+            self.slow_bytes.add(now, HOUR, [bytes]);
+        }
+        let null = asked == rtype::NULL;
+        self.counts.add(
+            now,
+            WINDOW,
+            [1, u32::from(encoded), bytes, u32::from(data), u32::from(null), answer],
+        );
+        true
+    }
+}
+
 impl DnsTunnel {
     fn allowed(&self, name: &str) -> bool {
         let below = |domain: &String| {
@@ -141,23 +168,8 @@ impl DnsTunnel {
     ) {
         let now = cx.tick();
         let (names, _) = self.names.entry((seen.client, text_part(domain)), Names::default);
-        let hash = text_part(below) as u32;
-        let (_, new) = names.recent.seen(hash, now);
         let answer = if seen.message.response { seen.message.len } else { 0 };
-        if new {
-            names.distinct.add(hash, now, WINDOW);
-            let data = u32::from(carries_data(asked));
-            // What carries data is encoded when it is short, too: tunnels at rest only count.
-            let encoded = looks_encoded(below) || (data > 0 && below.split('.').any(look_drawn));
-            if encoded {
-                names.slow.add(hash, now, HOUR);
-                names.slow_bytes.add(now, HOUR, [below.len() as u32]);
-            }
-            let add =
-                [1, u32::from(encoded), below.len() as u32, data, u32::from(asked == rtype::NULL), answer];
-            names.counts.add(now, WINDOW, add);
-        } else {
-            names.counts.add(now, WINDOW, [0, 0, 0, 0, 0, answer]);
+        if !names.add(now, below, asked, answer) {
             return;
         }
         let [all, encoded, bytes, data, null, answered] = names.counts.totals(now, WINDOW);

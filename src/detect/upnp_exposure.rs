@@ -2,7 +2,7 @@
 //! answering UPnP searches from outside.
 //!
 //! Evidence: UPnP `AddPortMapping` and `AddAnyPortMapping` (the SOAPAction of the request), NAT-PMP and PCP requests that
-//! are not for taking a mapping away; SSDP between one of ours and an outside address, answered. One alert per device for
+//! are not for taking a mapping away; an SSDP answer from one of ours to an outside address. One alert per device for
 //! all the ports it asks for, one for SSDP.
 //!
 //! Known false alarms, and most of what will be seen: consoles, torrent clients, video calls and home servers do this by
@@ -15,8 +15,8 @@ use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
-use crate::table::flows::{Flow, proto};
 use crate::wire::portmap::Message;
+use crate::wire::ssdp::Method;
 
 settings! {
     /// Settings of `upnp_exposure`.
@@ -25,8 +25,6 @@ settings! {
         allow: Vec<String> = Vec::new();
     }
 }
-
-const SSDP: u16 = 1900;
 
 /// What one device asked for.
 #[derive(Default)]
@@ -74,8 +72,7 @@ impl Detector for UpnpExposure {
             silence: "Zet het apparaat bij allow onder [detect.upnp_exposure], of demp upnp_exposure met dit apparaat als bron.",
         },
     };
-    const INTEREST: u64 =
-        interest::HTTP | interest::PORT_MAPPING | interest::FLOW_OPENED | interest::FLOW_ANSWERED;
+    const INTEREST: u64 = interest::HTTP | interest::PORT_MAPPING | interest::SSDP;
     type Settings = UpnpExposureSettings;
 
     fn new(settings: &UpnpExposureSettings, keys: usize) -> Self {
@@ -94,12 +91,10 @@ impl Detector for UpnpExposure {
             Observation::PortMapping { source, target, message } => {
                 self.mapping(cx, *source, *target, message, out);
             }
-            Observation::FlowOpened(flow) | Observation::FlowAnswered(flow)
-                if flow.protocol == proto::UDP =>
-            {
-                let opened = matches!(observation, Observation::FlowOpened(_));
-                if let Some((device, stranger)) = answers_search(cx, flow, opened) {
-                    self.search(cx, device, stranger, out);
+            Observation::Ssdp(seen) if seen.message.method == Method::Answer => {
+                let across = cx.inside.contains(seen.source) && !cx.inside.contains(seen.target);
+                if across && seen.target.is_unicast() {
+                    self.search(cx, seen.source, seen.target, out);
                 }
             }
             _ => {}
@@ -112,19 +107,6 @@ fn opens_port(action: &str) -> bool {
     let action = action.trim_matches('"');
     let to_gateway = action.starts_with("urn:schemas-upnp-org:service:WAN");
     to_gateway && (action.ends_with("#AddPortMapping") || action.ends_with("#AddAnyPortMapping"))
-}
-
-/// The device of ours that answers a search, and who searched: it speaks from the port of SSDP to an outside address.
-fn answers_search(cx: &Context<'_>, flow: &Flow, opened: bool) -> Option<(Ip, Ip)> {
-    let (device, stranger) = if !opened && flow.server_port == SSDP {
-        (flow.server, flow.client)
-    } else if opened && flow.client_port == SSDP && flow.server_port != SSDP {
-        (flow.client, flow.server)
-    } else {
-        return None;
-    };
-    let across = cx.inside.contains(device) && !cx.inside.contains(stranger);
-    (across && stranger.is_unicast() && device.is_unicast()).then_some((device, stranger))
 }
 
 impl UpnpExposure {
@@ -174,7 +156,7 @@ impl UpnpExposure {
             return;
         }
         let summary = format!("{device} answers UPnP searches from the internet, to {stranger}");
-        let evidence = evidence! { "protocol" => "SSDP", "port" => SSDP, "threshold" => 1 };
+        let evidence = evidence! { "protocol" => "SSDP", "threshold" => 1 };
         let finding = Self::KIND.finding(Severity::Medium, &[ip_part(device), 1], summary, evidence);
         out.push(between(finding, Some(Subject::ip(device)), Some(Subject::ip(stranger))));
     }
@@ -183,8 +165,10 @@ impl UpnpExposure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::bench::{Bench, ip, tcp, udp};
+    use crate::detect::bench::{Bench, ip, mac, tcp};
+    use crate::observe::SsdpSeen;
     use crate::wire::http::Request;
+    use crate::wire::{Parsed, ssdp};
 
     const ROUTER: &str = "192.168.1.1";
 
@@ -232,23 +216,28 @@ mod tests {
         assert!(b.found.is_empty(), "{:?}", b.found);
     }
 
+    fn answer(b: &mut Bench<UpnpExposure>, source: &str, target: &str, bytes: &[u8]) {
+        let Parsed::Yes(message) = ssdp::parse(bytes) else { panic!("test message") };
+        let (source, target) = (ip(source), ip(target));
+        let (source_port, target_port) = (1900, 40_000);
+        let seen = SsdpSeen { mac: mac(6), source, target, source_port, target_port, message: &message };
+        b.see(&Observation::Ssdp(&seen));
+        b.wait(2.0);
+    }
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nUSN: uuid:1\r\nLOCATION: http://192.168.1.66/\r\n\r\n";
+
     #[test]
     fn answers_to_searches_from_outside_are_told_once_per_device() {
         let mut b = Bench::<UpnpExposure>::new();
         for i in 0..20 {
-            let stranger = format!("203.0.113.{i}");
-            b.see(&Observation::FlowAnswered(&udp(&stranger, 40_000, "192.168.1.66", 1900)));
-            b.see(&Observation::FlowOpened(&udp(&stranger, 40_000, "192.168.1.67", 1900)));
-            b.wait(2.0);
+            answer(&mut b, "192.168.1.66", &format!("203.0.113.{i}"), ANSWER);
+            answer(&mut b, "192.168.1.67", "192.168.1.20", ANSWER);
+            let search = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nST: ssdp:all\r\n\r\n";
+            answer(&mut b, &format!("203.0.113.{i}"), "192.168.1.68", search);
         }
-        assert_eq!(b.alerts(), 1, "a search that nobody answers is nothing");
-        b.see(&Observation::FlowOpened(&udp("192.168.1.68", 1900, "203.0.113.9", 40_000)));
-        assert_eq!(b.alerts(), 2);
-        for target in ["239.255.255.250", "192.168.1.20"] {
-            b.see(&Observation::FlowOpened(&udp("192.168.1.69", 1900, target, 40_000)));
-            b.see(&Observation::FlowAnswered(&udp("192.168.1.69", 40_000, target, 1900)));
-        }
-        assert_eq!(b.alerts(), 2);
+        assert_eq!(b.alerts(), 1);
+        assert_eq!(b.last().source.as_ref().and_then(|s| s.ip), Some(ip("192.168.1.66")));
     }
 
     #[test]
@@ -265,7 +254,7 @@ mod tests {
         for i in 0..5_000u32 {
             let device = Ip::v4((0x0a00_0000 + i).to_be_bytes()).to_string();
             map(&mut b, &device, 80, 60, None);
-            b.see(&Observation::FlowAnswered(&udp("203.0.113.9", 40_000, &device, 1900)));
+            answer(&mut b, &device, "203.0.113.9", ANSWER);
         }
         assert!(b.detector.devices.len() <= 16 && b.detector.searched.len() <= 16);
     }
