@@ -143,17 +143,18 @@ function facts(d) {
         "  ",
         h("span", { title: exactBytes(d.bytes_out_today) }, `↑ ${bytes(d.bytes_out_today)}`),
       ),
-      d.risk === null ? [] : line("device.risk", risk(d.risk)),
+      d.risk === null ? [] : line("device.risk", risk(d.risk, d.risk_why)),
     ),
   );
 }
 
-const risk = (n) =>
+const risk = (n, why) =>
   h(
     "span",
     { class: "risk" },
     h("meter", { min: 0, max: 100, low: 34, high: 67, optimum: 0, value: n }),
     ` ${n} ${t("of 100")}`,
+    why.length ? h("div", { class: "quiet" }, why.map((w) => w.replace(/^[a-z_]+/, kindTitle)).join(", ")) : [],
   );
 
 function names(d) {

@@ -58,6 +58,23 @@ pub struct Monitor {
     pub uptime_seconds: u64,
     /// Browsers that watch live.
     pub viewers: u32,
+    /// How far this monitor has learned the network.
+    pub learning: Learning,
+}
+
+/// How far the monitor has learned what is usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Learning {
+    /// Day of the learning time, at most `of`.
+    pub day: u16,
+    /// Days of the learning time.
+    pub of: u16,
+    /// It is over for whatever was there from the start.
+    pub done: bool,
+    /// Devices that are still being learned, or are paused in it.
+    pub devices_learning: u32,
+    /// Devices whose habits are known, settled and busy ones.
+    pub devices_known: u32,
 }
 
 /// What comes in.
@@ -166,6 +183,10 @@ pub struct System {
     pub memory_bytes: u64,
     /// Temperature of the processor, when there is a sensor.
     pub temperature_celsius: Option<f64>,
+    /// Whether the board says that its voltage is too low; unknown where it does not say.
+    pub under_voltage: Option<bool>,
+    /// Whether the board slows itself down now, for heat or voltage; unknown where it does not say.
+    pub throttled: Option<bool>,
     /// One-minute load average.
     pub load: f64,
     /// Free bytes where the store is.
@@ -235,8 +256,11 @@ pub struct Devices {
 pub struct DeviceRecord {
     /// Stable id: the MAC without colons (`02000000aabb`), or `ip-` and the address where no MAC is visible.
     pub id: String,
-    /// Station addresses.
+    /// Station addresses, the one in use first, at most 8: a phone changes its own.
     pub macs: Vec<String>,
+    /// Why several station addresses are taken for one device.
+    #[serde(default)]
+    pub macs_why: Option<String>,
     /// IP addresses, most recent first, at most 8.
     pub ips: Vec<String>,
     /// The name to show: the owner's, else the best one seen, else vendor or address.
@@ -253,6 +277,12 @@ pub struct DeviceRecord {
     pub kind: String,
     /// What the kind rests on.
     pub kind_why: Option<String>,
+    /// Whether it carries the traffic of outside addresses; `None` in records of before this was kept apart.
+    #[serde(default)]
+    pub routes: Option<bool>,
+    /// Family of its operating system, when DHCP tells.
+    #[serde(default)]
+    pub system: Option<String>,
     /// First seen.
     pub first_seen: WallTime,
     /// Last seen.
@@ -265,10 +295,101 @@ pub struct DeviceRecord {
     pub bytes_out_today: u64,
     /// Risk 0-100; `None` while no score is kept.
     pub risk: Option<u8>,
+    /// The kinds of alerts that the risk comes from, heaviest first, each with its share: `port_scan 35`.
+    #[serde(default)]
+    pub risk_why: Vec<String>,
     /// Owner's notes.
     pub notes: String,
     /// Owner says: tell me when it is gone.
     pub important: bool,
+    /// What it usually does; `None` while it has done nothing.
+    #[serde(default)]
+    pub habits: Option<HabitRecord>,
+    /// The longest silence of the last week, seconds; `None` while none was seen.
+    #[serde(default)]
+    pub usual_gap_seconds: Option<u32>,
+    /// More about it: in the answer about one device and in the store, not in lists and events.
+    #[serde(default, flatten)]
+    pub more: Option<DeviceDetails>,
+}
+
+/// What a device usually does, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct HabitRecord {
+    /// `learning`, `settled` (does few things, so a new one is told), `busy` (too varied to judge by where it goes), or
+    /// `paused` (learns nothing while a grave alert is open about it).
+    pub state: String,
+    /// Day of its learning time: days on which it was seen, at most `of`.
+    pub day: u16,
+    /// Days of the learning time.
+    pub of: u16,
+    /// Destinations that are usual for it.
+    pub destinations: u32,
+    /// Ports that it usually serves, such as `tcp/443`.
+    pub services: Vec<String>,
+    /// Bytes it sends out of the network on a usual day; `None` on its first.
+    pub usual_out_bytes: Option<u64>,
+    /// Bytes it receives from outside on a usual day.
+    pub usual_in_bytes: Option<u64>,
+}
+
+/// What only the page of one device shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+pub struct DeviceDetails {
+    /// What it lets slip of what it is.
+    pub traits: Vec<TraitRecord>,
+    /// How usual it is that it is there, by hour of the day (UTC): 24 numbers of 0 to 255.
+    pub hours: Vec<u8>,
+    /// Ports on which it answers, at most 16.
+    pub services: Vec<ServiceRecord>,
+    /// With whom it moves most bytes, most first, at most 8.
+    pub peers: Vec<PeerRecord>,
+    /// Bytes of the days before this one, latest first, at most 7.
+    pub days: Vec<DayRecord>,
+}
+
+/// A trait of a device and where it was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct TraitRecord {
+    /// `dhcp_class`, `dhcp_options`, `id`, `mdns_service`, `model`, `category`, `ssdp_server`, `user_agent`, `ssh`, `ja4`.
+    pub source: String,
+    /// What was said, cleaned.
+    pub value: String,
+}
+
+/// A port on which a device answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct ServiceRecord {
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// Port.
+    pub port: u16,
+    /// Whether it answered somebody outside.
+    pub outside: bool,
+    /// Day when it last did.
+    pub last_day: WallTime,
+}
+
+/// A peer of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct PeerRecord {
+    /// Address.
+    pub ip: String,
+    /// Name, when known.
+    pub name: Option<String>,
+    /// Bytes moved in both directions, older days counting half of the next.
+    pub bytes: u64,
+}
+
+/// Bytes of one day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct DayRecord {
+    /// Start of the day, UTC.
+    pub day: WallTime,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
 }
 
 /// A name and where it came from.
@@ -276,6 +397,6 @@ pub struct DeviceRecord {
 pub struct NameRecord {
     /// The name, cleaned.
     pub name: String,
-    /// `dhcp`, `mdns`, `nbns`, `llmnr`, `dns`, `sni`.
+    /// `friendly` (as a service shows itself to people), `dhcp`, `mdns`, `nbns`, `llmnr`, `dns`, `sni`.
     pub source: String,
 }

@@ -34,6 +34,8 @@ impl Machine {
             cpu_percent: (cpu_percent * 10.0).round() / 10.0,
             memory_bytes: resident_bytes().unwrap_or(0),
             temperature_celsius: temperature(),
+            under_voltage: under_voltage(Path::new("/sys/class/hwmon")),
+            throttled: throttled(),
             load: load().unwrap_or(0.0),
             disk_free_bytes: free_bytes(&self.disk),
             store_bytes: 0,
@@ -63,6 +65,21 @@ fn temperature() -> Option<f64> {
     Some(millis.trim().parse::<f64>().ok()? / 1000.0)
 }
 
+/// What the Raspberry Pi's voltage monitor says (driver `raspberrypi-hwmon`).
+fn under_voltage(hwmon: &Path) -> Option<bool> {
+    let is_pi =
+        |dir: &PathBuf| fs::read_to_string(dir.join("name")).is_ok_and(|name| name.trim() == "rpi_volt");
+    let dir = fs::read_dir(hwmon).ok()?.flatten().map(|entry| entry.path()).find(is_pi)?;
+    Some(fs::read_to_string(dir.join("in0_lcrit_alarm")).ok()?.trim() == "1")
+}
+
+/// What the Raspberry Pi's firmware says: bits 1, 2 and 3 are frequency capped, throttled, and at its soft heat limit, now.
+fn throttled() -> Option<bool> {
+    let text = fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled").ok()?;
+    let bits = u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()?;
+    Some(bits & 0b1110 != 0)
+}
+
 /// Load average of the last minute.
 fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
@@ -83,6 +100,19 @@ pub fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_board_that_gets_too_little_voltage_is_told_from_one_that_does_not_say() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        assert_eq!(under_voltage(dir.path()), None);
+        let chip = dir.path().join("hwmon1");
+        fs::create_dir(&chip).expect("made");
+        fs::write(chip.join("name"), "rpi_volt\n").expect("written");
+        for (text, low) in [("0\n", false), ("1\n", true)] {
+            fs::write(chip.join("in0_lcrit_alarm"), text).expect("written");
+            assert_eq!(under_voltage(dir.path()), Some(low));
+        }
+    }
 
     #[test]
     fn this_process_uses_memory_and_time() {

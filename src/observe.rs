@@ -1,9 +1,16 @@
 //! Observations: what a frame meant. The engine makes them, detectors read them.
 
 use crate::addr::{Ip, MacAddr};
+use crate::alert::{Alert, Finding};
+use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, Side};
+use crate::table::habits::{Fresh, Upload};
+use crate::table::identity::Change;
 use crate::table::reassembly::Odd;
-use crate::wire::{arp::Arp, dhcp, dns, http, login, modbus, nbns, tls};
+use crate::wire::{
+    arp::Arp, coap, credential, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc,
+    rtsp, smb, ssdp, tls,
+};
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -65,20 +72,22 @@ pub enum Observation<'a> {
         /// What it says.
         message: &'a dhcp::Message6<'a>,
     },
+    /// An SSDP message: a search, an announcement, or the answer to a search.
+    Ssdp(&'a SsdpSeen<'a>),
     /// A TLS ClientHello, over TCP or inside QUIC (`flow.app` tells).
     TlsClient(&'a Flow, &'a tls::ClientHello),
     /// A TLS ServerHello, with the certificate when readable.
     TlsServer(&'a Flow, &'a tls::ServerHello),
-    /// The first HTTP request head of a connection.
+    /// An HTTP request head, each one of the connection.
     HttpRequest(&'a Flow, &'a http::Request),
+    /// Another piece of an HTTP request whose head or body is not yet whole.
+    HttpUnfinished(&'a Flow),
     /// Status code of an HTTP response, each one of the connection.
     HttpStatus(&'a Flow, u16),
     /// An SSH identification string: software, and whether the server sent it.
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
-    /// A Modbus message.
-    Modbus(&'a Flow, &'a modbus::Said),
     /// A UDP flow went on: the 2nd, 4th, 8th, … 256th and then every 256th datagram of one side. The number is how many
     /// came since the one before.
     Steps(&'a Flow, Side, u32),
@@ -95,8 +104,49 @@ pub enum Observation<'a> {
     /// The first bytes of a client are those of a scanner that wants to know what answers: which one, and whether they
     /// prove it alone.
     Probe(&'a Flow, &'static str, bool),
+    /// A password that could be read; never the password.
+    Credential(&'a Flow, &'a credential::Seen),
+    /// Text that people or programs wrote, readable on the way: requests, the beginnings of bodies, mail.
+    Content(&'a Flow, &'a [u8]),
+    /// Signs of an attack in an HTTP request, or their proof in its answer.
+    WebAttack(&'a Flow, &'a http::attack::Seen),
+    /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
+    Smb(&'a Flow, &'a smb::Said<'a>),
+    /// A Kerberos message, over UDP or TCP.
+    Kerberos(&'a Flow, &'a kerberos::Said<'a>),
+    /// An LDAP message, or one of CLDAP over UDP.
+    Ldap(&'a Flow, &'a ldap::Said<'a>),
+    /// The first message of a side of remote desktop.
+    Rdp(&'a Flow, &'a rdp::Said<'a>),
+    /// A request of Modbus, DNP3, IEC-104, S7 or BACnet.
+    Industrial(&'a Flow, &'a industrial::Said),
+    /// A client of an MQTT broker logs in, publishes or subscribes; or the broker's answer to a log-in.
+    Mqtt(&'a Flow, &'a mqtt::Said<'a>),
+    /// A CoAP message and who sent it.
+    Coap(&'a Flow, Side, &'a coap::Said<'a>),
+    /// An RTSP message.
+    Rtsp(&'a Flow, &'a rtsp::Said<'a>),
+    /// A DCE/RPC message, over TCP or in an SMB pipe.
+    Rpc(&'a Flow, &'a rpc::Said),
+    /// A device does something that it never did before, or sends out more than it usually does.
+    Habit(&'a HabitSeen<'a>),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
+    /// An alert was raised, or one that is open became more severe.
+    Alert(&'a Alert),
+    /// An incident beyond the budget of alerts; it is told nowhere else.
+    Folded(&'a Finding),
+    /// The clock was set by so many seconds.
+    ClockStep {
+        /// How far; negative is back.
+        seconds: i64,
+        /// The sensor's own clock; otherwise that of a capture file.
+        live: bool,
+    },
+    /// What the sensor reads of itself, every few seconds while it runs.
+    Sensor(&'a SensorState<'a>),
+    /// Something happened to a known device: it took another station address, is not what it was, or is silent.
+    DeviceChanged(&'a DeviceChanged<'a>),
     /// Once a second of engine time: what capture itself did in that second.
     Second(&'a SensorSecond),
 }
@@ -127,9 +177,48 @@ pub mod interest {
     pub const FRAGMENT: u64 = 1 << 28;
     pub const ICMP: u64 = 1 << 29;
     pub const ROUTER: u64 = 1 << 30;
-    pub const MODBUS: u64 = 1 << 42;
     pub const STATION: u64 = 1 << 43;
     pub const PROBE: u64 = 1 << 44;
+    pub const CREDENTIAL: u64 = 1 << 24;
+    pub const CONTENT: u64 = 1 << 25;
+    pub const WEB_ATTACK: u64 = 1 << 26;
+    pub const ALERT: u64 = 1 << 40;
+    pub const SENSOR: u64 = 1 << 41;
+    pub const SMB: u64 = 1 << 19;
+    pub const KERBEROS: u64 = 1 << 21;
+    pub const LDAP: u64 = 1 << 22;
+    pub const RDP: u64 = 1 << 23;
+    pub const INDUSTRIAL: u64 = 1 << 35;
+    pub const MQTT: u64 = 1 << 36;
+    pub const IOT: u64 = 1 << 37;
+    pub const RPC: u64 = 1 << 20;
+    pub const HABIT: u64 = 1 << 39;
+    pub const SSDP: u64 = 1 << 33;
+    pub const DEVICE_CHANGED: u64 = 1 << 38;
+}
+
+impl<'a> Observation<'a> {
+    /// What an HTTP connection said.
+    pub(crate) fn of_http(flow: &'a Flow, said: &'a http::talk::Said<'a>) -> Observation<'a> {
+        use http::talk::Said;
+        match said {
+            Said::Request(request) => Observation::HttpRequest(flow, request),
+            Said::Status(status) => Observation::HttpStatus(flow, *status),
+            Said::Unfinished => Observation::HttpUnfinished(flow),
+            Said::Credential(seen) => Observation::Credential(flow, seen),
+            Said::Attack(seen) => Observation::WebAttack(flow, seen),
+            Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
+
+    /// What a log-in conversation said.
+    pub(crate) fn of_login(flow: &'a Flow, said: &'a login::Said<'a>) -> Observation<'a> {
+        match said {
+            login::Said::Credential(seen) => Observation::Credential(flow, seen),
+            login::Said::Outcome(service, outcome) => Observation::Login(flow, *service, *outcome),
+            login::Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
 }
 
 impl Observation<'_> {
@@ -150,18 +239,35 @@ impl Observation<'_> {
             Observation::Dns(_) => interest::DNS,
             Observation::LocalName(_) | Observation::Nbns { .. } => interest::LOCAL_NAME,
             Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
+            Observation::Ssdp(_) => interest::SSDP,
             Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
-            Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
+            Observation::HttpRequest(..) | Observation::HttpStatus(..) | Observation::HttpUnfinished(_) => {
+                interest::HTTP
+            }
+            Observation::Credential(..) => interest::CREDENTIAL,
+            Observation::Content(..) => interest::CONTENT,
+            Observation::WebAttack(..) => interest::WEB_ATTACK,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
-            Observation::Modbus(..) => interest::MODBUS,
             Observation::Steps(..) | Observation::Burst(_) => interest::BURST,
             Observation::Station(_) => interest::STATION,
             Observation::Fragment(_) => interest::FRAGMENT,
             Observation::Redirect(_) => interest::ICMP,
             Observation::Router(_) => interest::ROUTER,
             Observation::Probe(..) => interest::PROBE,
+            Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
+            Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
+            Observation::Smb(..) => interest::SMB,
+            Observation::Kerberos(..) => interest::KERBEROS,
+            Observation::Ldap(..) => interest::LDAP,
+            Observation::Rdp(..) => interest::RDP,
+            Observation::Industrial(..) => interest::INDUSTRIAL,
+            Observation::Mqtt(..) => interest::MQTT,
+            Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
+            Observation::Rpc(..) => interest::RPC,
+            Observation::Habit(_) => interest::HABIT,
             Observation::DeviceNew(_) => interest::DEVICE,
+            Observation::DeviceChanged(_) => interest::DEVICE_CHANGED,
             Observation::Second(_) => interest::SECOND,
         }
     }
@@ -305,6 +411,23 @@ pub struct RouterSeen {
     pub dns_server: Option<Ip>,
 }
 
+/// An SSDP message and who carried it.
+#[derive(Clone, Copy, Debug)]
+pub struct SsdpSeen<'a> {
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// Sender.
+    pub source: Ip,
+    /// Receiver: the group 239.255.255.250 or ff0x::c, or one host.
+    pub target: Ip,
+    /// Sender's port.
+    pub source_port: u16,
+    /// Receiver's port.
+    pub target_port: u16,
+    /// The message.
+    pub message: &'a ssdp::Message<'a>,
+}
+
 /// A station seen for the first time.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceSeen {
@@ -314,6 +437,74 @@ pub struct DeviceSeen {
     pub ip: Option<Ip>,
     /// Registered vendor.
     pub vendor: Option<&'static str>,
+}
+
+/// The sensor's own readings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SensorState<'a> {
+    /// Free bytes where the store is.
+    pub disk_free_bytes: Option<u64>,
+    /// Why the store cannot be written.
+    pub store_problem: Option<&'a str>,
+    /// Temperature of the processor.
+    pub temperature_celsius: Option<f64>,
+    /// The board says that its voltage is too low.
+    pub under_voltage: bool,
+    /// Lists of known bad addresses and names.
+    pub lists: &'a [ListState<'a>],
+}
+
+/// How one list stands.
+#[derive(Clone, Copy, Debug)]
+pub struct ListState<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What is wrong with it.
+    pub problem: Option<&'a str>,
+    /// Hours since it was fetched; unknown for files that someone else keeps.
+    pub age_hours: Option<u64>,
+}
+
+/// Something new about a device, after its learning time.
+#[derive(Clone, Copy, Debug)]
+pub struct HabitSeen<'a> {
+    /// The device.
+    pub device: DeviceKey,
+    /// The address it used.
+    pub ip: Ip,
+    /// The name of the other side, when it has one.
+    pub name: Option<&'a str>,
+    /// What is new.
+    pub what: Habit<'a>,
+}
+
+/// What is new about a device.
+#[derive(Clone, Copy, Debug)]
+pub enum Habit<'a> {
+    /// It opened a flow to a destination, or by a port or protocol, that is not usual for it. Once a day per flow.
+    Contact(&'a Flow, Fresh),
+    /// It serves a port that it did not serve before. Once.
+    Offer(&'a Flow, Fresh),
+    /// It sent more to a destination that is not usual for it; by what flow, and what that adds up to. Again and again
+    /// while it goes on.
+    Upload(&'a Flow, Upload),
+}
+
+/// A device to which something happened.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceChanged<'a> {
+    /// What it was first met as.
+    pub key: DeviceKey,
+    /// The station address it uses now; NONE where the link shows none.
+    pub mac: MacAddr,
+    /// The address it used last.
+    pub ip: Option<Ip>,
+    /// The name people know it by.
+    pub name: Option<&'a str>,
+    /// Registered vendor.
+    pub vendor: Option<&'static str>,
+    /// What happened.
+    pub change: &'a Change,
 }
 
 /// What the sensor did in one second.

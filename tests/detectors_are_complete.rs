@@ -34,7 +34,7 @@ fn every_kind_has_its_file_its_capture_and_what_is_expected_of_it() {
             wrong.push(format!("{id}: src/detect/{id}.rs that opens with what it notices"));
         }
         // Those of the sensor itself, and of servers, hold no state per host.
-        let keyed = !matches!(id, "capture_loss" | "blind" | "rogue_dhcp");
+        let keyed = !matches!(id, "capture_loss" | "blind" | "sensor_trouble" | "rogue_dhcp");
         let words = ["false alarm", if keyed { "fn a_flood_" } else { "#[test]" }];
         for word in words.iter().filter(|word| !source.contains(**word)) {
             wrong.push(format!("{id}: src/detect/{id}.rs has no {word:?}"));

@@ -2,7 +2,7 @@
 
 pub mod desk;
 
-use crate::addr::{Ip, MacAddr};
+use crate::addr::{Ip, MacAddr, Prefix};
 use crate::time::{Timestamp, WallTime};
 use serde::{Deserialize, Serialize};
 
@@ -206,6 +206,25 @@ pub struct Mute {
     pub hidden: u64,
 }
 
+/// "This is meant to be so": an entry of the settings that hides findings for good. Networks where a [`Mute`] has
+/// addresses; the same things are beyond both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allow {
+    /// Kind id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Who may act: an address or a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Prefix>,
+    /// On whom: an address or a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Prefix>,
+    /// Target port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
 /// Where detectors put what they find; the engine empties it after each observation.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -216,6 +235,11 @@ impl Findings {
     /// Adds one.
     pub fn push(&mut self, finding: Finding) {
         self.found.push(finding);
+    }
+    /// Takes the oldest.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Option<Finding> {
+        if self.found.is_empty() { None } else { Some(self.found.remove(0)) }
     }
     /// Takes all.
     pub fn drain(&mut self) -> std::vec::Drain<'_, Finding> {

@@ -91,6 +91,11 @@ section! {
     Detect {
         /// Seconds in which the same incident adds to its alert instead of raising a new one.
         quiet_period_s: u32 = 3600, 10..=604_800;
+        /// What is meant to be so and raises nothing, such as { kind = "port_scan", source = "192.168.1.5" } or
+        /// { kind = "outbound_volume", target = "203.0.113.0/24" }: kind, source, target (address or network) and port
+        /// (the target's), all that are given must fit. feed_match, arp_spoof and what is critical are hidden only
+        /// where kind and source or target are given.
+        allow: Vec<crate::alert::Allow> = Vec::new();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::alert::{Finding, Findings};
 use crate::observe::Observation;
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, proto};
-use crate::time::{SECOND, Timestamp};
+use crate::time::{SECOND, Timestamp, WallTime};
 use std::collections::HashMap;
 
 /// What the tables would answer.
@@ -17,6 +17,7 @@ pub struct Known {
     pub gateways: Vec<Ip>,
     pub alive: Vec<Ip>,
     pub learning_s: u64,
+    pub wall_s: i64,
 }
 
 impl Lookup for Known {
@@ -25,6 +26,9 @@ impl Lookup for Known {
     }
     fn device_of(&self, ip: Ip) -> Option<DeviceKey> {
         self.macs.get(&ip).copied().map(DeviceKey::Mac)
+    }
+    fn ip_of(&self, mac: MacAddr) -> Option<Ip> {
+        self.macs.iter().find(|(_, known)| **known == mac).map(|(ip, _)| *ip)
     }
     fn name_of(&self, ip: Ip) -> Option<&str> {
         self.asked_as(ip)
@@ -37,6 +41,9 @@ impl Lookup for Known {
     }
     fn alive_within(&self, ip: Ip, _seconds: u32) -> bool {
         self.alive.contains(&ip)
+    }
+    fn wall(&self) -> WallTime {
+        WallTime::from_micros(self.wall_s * SECOND)
     }
     fn learning_for(&self) -> u64 {
         self.learning_s

@@ -1,7 +1,7 @@
 //! `brute_force`: somebody guesses passwords.
 //!
 //! Evidence: failed log-ins per source, target and service. Readable protocols say so themselves (`Login`); HTTP says
-//! 401 or 403. For SSH and RDP it is the shape of the session: it ended after the key exchange with no more in it than a
+//! 401 or 403, LDAP 49. For SSH and RDP (on any port) it is the shape of the session: it ended after the key exchange with no more in it than a
 //! refused log-in needs. Measured with OpenSSH 9.2 (three host keys, post-quantum key exchange) and libssh, in bytes of
 //! payload up/down:
 //! - refused: 3,021/2,889 (OpenSSH), 2,313/3,097 (key only), 1,255/1,901 and 1,744/1,839 (hydra), 2,581-2,885/2,336-2,448
@@ -25,6 +25,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, State, proto};
 use crate::time::SECOND;
+use crate::wire::ldap;
 use crate::wire::login::{Outcome, Service};
 
 settings! {
@@ -57,6 +58,7 @@ enum Door {
     Ssh,
     Rdp,
     Http,
+    Ldap,
     Login(Service),
 }
 
@@ -66,6 +68,7 @@ impl Door {
             Door::Ssh => "SSH",
             Door::Rdp => "RDP",
             Door::Http => "HTTP",
+            Door::Ldap => "LDAP",
             Door::Login(service) => service.name(),
         }
     }
@@ -117,7 +120,7 @@ impl Detector for BruteForce {
             silence: "Demp brute_force met deze bron en dit doel.",
         },
     };
-    const INTEREST: u64 = interest::LOGIN | interest::HTTP | interest::FLOW_ENDED;
+    const INTEREST: u64 = interest::LOGIN | interest::LDAP | interest::HTTP | interest::FLOW_ENDED;
     type Settings = BruteForceSettings;
 
     fn new(settings: &BruteForceSettings, keys: usize) -> Self {
@@ -136,6 +139,9 @@ impl Detector for BruteForce {
             Observation::Login(flow, service, Outcome::Accepted) => {
                 self.accepted(cx, flow, Door::Login(*service));
             }
+            // 49: invalid credentials.
+            Observation::Ldap(flow, ldap::Said::Bound { code: 49 }) => self.failed(cx, flow, Door::Ldap, out),
+            Observation::Ldap(flow, ldap::Said::Bound { code: 0 }) => self.accepted(cx, flow, Door::Ldap),
             Observation::HttpStatus(flow, 401 | 403) => self.failed(cx, flow, Door::Http, out),
             Observation::HttpStatus(flow, 200..=399) => self.accepted(cx, flow, Door::Http),
             Observation::FlowEnded(flow) => match self.shape(flow) {
@@ -159,7 +165,7 @@ impl BruteForce {
         if flow.app == App::Ssh {
             let logged_in = up > s.ssh_most_up || down > s.ssh_most_down;
             (up >= SSH_LEAST && down >= SSH_LEAST).then_some((Door::Ssh, !logged_in))
-        } else if flow.server_port == 3389 {
+        } else if flow.server_port == 3389 || flow.app == App::Rdp {
             let short = flow.last_at.since(flow.opened_at) < 20 * SECOND;
             (down >= *RDP_BYTES.start()).then_some((Door::Rdp, short && RDP_BYTES.contains(&down)))
         } else {
@@ -260,6 +266,22 @@ mod tests {
             b.wait(2.0);
         }
         assert_eq!((b.alerts(), b.last().evidence["service"].as_str()), (1, Some("FTP")));
+    }
+
+    #[test]
+    fn short_rdp_sessions_on_an_odd_port_are_guesses_and_desktops_are_not() {
+        let mut b = Bench::<BruteForce>::new();
+        let mut flow = tcp("203.0.113.40", "10.0.0.9", 33_890);
+        (flow.app, flow.state) = (App::Rdp, State::Closed);
+        for down in [400_000, 1_900] {
+            for _ in 0..10 {
+                (flow.payload_up, flow.payload_down) = (1_500, down);
+                b.see(&Observation::FlowEnded(&flow));
+                b.wait(5.0);
+            }
+            assert_eq!(b.alerts(), usize::from(down < 8_000));
+            b.wait(400.0);
+        }
     }
 
     #[test]

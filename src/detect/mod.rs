@@ -11,6 +11,7 @@ use window::{Tick, mix};
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod familiar;
 pub mod settings;
 pub mod window;
 
@@ -77,6 +78,8 @@ detectors! {
     dhcp_starvation::DhcpStarvation,
     mac_flood::MacFlood,
     new_device::NewDevice,
+    device_gone::DeviceGone,
+    identity_change::IdentityChange,
     arp_spoof::ArpSpoof,
     duplicate_ip::DuplicateIp,
     rogue_dhcp::RogueDhcp,
@@ -87,9 +90,28 @@ detectors! {
     beaconing::Beaconing,
     dns_tunnel::DnsTunnel,
     brute_force::BruteForce,
+    lateral_movement::LateralMovement,
+    smb_abuse::SmbAbuse,
+    ransomware::Ransomware,
+    kerberos_abuse::KerberosAbuse,
+    directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
+    industrial_write::IndustrialWrite,
+    iot_abuse::IotAbuse,
+    new_service::NewService,
+    new_behaviour::NewBehaviour,
+    outbound_volume::OutboundVolume,
     capture_loss::CaptureLoss,
     blind::Blind,
+    cleartext_credentials::CleartextCredentials,
+    sensitive_data::SensitiveData,
+    weak_tls::WeakTls,
+    web_attack::WebAttack,
+    suspicious_agent::SuspiciousAgent,
+    http_flood::HttpFlood,
+    sensor_trouble::SensorTrouble,
+    attack_chain::AttackChain,
+    storm::Storm,
 }
 
 impl Detectors {

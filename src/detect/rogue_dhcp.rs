@@ -170,6 +170,7 @@ mod tests {
             host_name: b"",
             vendor_class: b"",
             parameters: b"",
+            client_id: b"",
         };
         b.see(&Observation::Dhcp(&DhcpSeen { mac: station, source: server, message: &message }));
     }

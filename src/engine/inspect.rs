@@ -9,10 +9,11 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Inspect, Side};
 use crate::table::reassembly::Streams;
+use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dns, http, probe, quic, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, probe, quic, snmp, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -141,16 +142,11 @@ impl Engine {
         if full || lost { Look::Done } else { look }
     }
 
-    /// What a server says later in a flow, where that matters: HTTP status codes and log-in outcomes.
+    /// What a server says later in a flow about a log-in, in protocols that are no conversations.
     #[inline]
     fn inspect_answer(&mut self, slot: u32, payload: &[u8]) {
         let Some(flow) = self.flows.at(slot) else { return };
         match flow.app {
-            App::Http => {
-                if let Some(status) = http::status_of(payload) {
-                    self.watch.tell(self.now, &self.known, &Observation::HttpStatus(flow, status));
-                }
-            }
             App::Login(service) if flow.packets_down <= LOGIN_SEGMENTS => {
                 if let Some(outcome) = service.outcome(payload) {
                     self.watch.tell(self.now, &self.known, &Observation::Login(flow, service, outcome));
@@ -172,9 +168,6 @@ impl Engine {
         }
         if ssh::looks_banner(bytes) {
             return self.look_ssh(slot, side, bytes);
-        }
-        if side == Side::Client && http::looks_request(bytes) {
-            return self.look_http(slot, bytes);
         }
         if app == App::Unknown
             && let Some(service) = Service::of_port(port)
@@ -202,11 +195,20 @@ impl Engine {
         self.unread(parsed)
     }
 
+    fn set_tls(&mut self, slot: u32) {
+        // Remote desktop stays what it is when it goes on under TLS.
+        if self.flows.at(slot).is_some_and(|flow| flow.app != App::Rdp) {
+            self.set_app(slot, App::Tls);
+        }
+    }
+
     fn look_tls(&mut self, slot: u32, side: Side, bytes: &[u8], last: bool) -> Look {
         match side {
             Side::Client => match tls::client_hello(bytes) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
+                    self.told_name(slot, hello.server_name.as_deref());
+                    self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -214,7 +216,7 @@ impl Engine {
             },
             Side::Server => match tls::server_hello(bytes, last) {
                 Parsed::Yes(hello) => {
-                    self.set_app(slot, App::Tls);
+                    self.set_tls(slot);
                     self.tell_flow(slot, |flow| Observation::TlsServer(flow, &hello));
                     Look::Done
                 }
@@ -227,18 +229,10 @@ impl Engine {
         match ssh::banner(bytes) {
             Parsed::Yes(software) => {
                 self.set_app(slot, App::Ssh);
+                if side == Side::Server {
+                    self.slips(slot, side, Source::Ssh, &software);
+                }
                 self.tell_flow(slot, |flow| Observation::Ssh(flow, &software, side == Side::Server));
-                Look::Done
-            }
-            other => self.unread(other),
-        }
-    }
-
-    fn look_http(&mut self, slot: u32, bytes: &[u8]) -> Look {
-        match http::request(bytes) {
-            Parsed::Yes(request) => {
-                self.set_app(slot, App::Http);
-                self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }
             other => self.unread(other),
@@ -272,15 +266,22 @@ impl Engine {
         let app = match datagram.src_port.min(datagram.dst_port) {
             53 => App::Dns,
             67 | 68 => App::Dhcp,
+            88 => App::Kerberos,
             123 => App::Ntp,
             137 => App::Nbns,
+            161 => App::Snmp,
+            389 => App::Ldap,
+            1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
             // Answers to what was asked of a group begin a flow of their own.
             _ => match if datagram.src_port == 5355 { 5355 } else { flow.server_port } {
-                1900 => App::Ssdp,
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
-                _ if side == Side::Client && !flow.inspect.has(Inspect::CLIENT_DONE) => {
+                5683 => App::Coap,
+                47808 => App::Bacnet,
+                _ if flow.inspect.has(Inspect::CLIENT_DONE) => return,
+                _ if ssdp::looks_answer(payload) => App::Ssdp,
+                _ if side == Side::Client => {
                     return self.inspect_quic(slot, payload);
                 }
                 _ => return,
@@ -295,6 +296,39 @@ impl Engine {
             App::Llmnr => self.on_dns(carried, payload, 5355),
             App::Dhcp => self.on_dhcp(carried, payload),
             App::Nbns => self.on_nbns(carried, payload),
+            App::Ssdp => self.on_ssdp(carried, datagram),
+            _ => self.on_said(slot, side, app, payload),
+        }
+    }
+
+    /// Datagrams that are messages of a flow.
+    fn on_said(&mut self, slot: u32, side: Side, app: App, payload: &[u8]) {
+        match app {
+            App::Snmp if side == Side::Client => {
+                if let Some(seen) = snmp::community(payload) {
+                    self.tell_flow(slot, |flow| Observation::Credential(flow, &seen));
+                }
+            }
+            App::Kerberos => {
+                if let Some(said) = kerberos::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Kerberos(flow, &said));
+                }
+            }
+            App::Ldap => {
+                if let Some(said) = ldap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Ldap(flow, &said));
+                }
+            }
+            App::Coap => {
+                if let Some(said) = coap::message(payload) {
+                    self.tell_flow(slot, |flow| Observation::Coap(flow, side, &said));
+                }
+            }
+            App::Bacnet => {
+                if let Some(said) = bacnet::message(payload, side) {
+                    self.tell_flow(slot, |flow| Observation::Industrial(flow, &said));
+                }
+            }
             _ => {}
         }
     }
@@ -314,6 +348,7 @@ impl Engine {
         };
         if let Parsed::Yes(hello) = &parsed {
             self.set_app(slot, App::Quic);
+            self.told_name(slot, hello.server_name.as_deref());
             self.tell_flow(slot, |flow| Observation::TlsClient(flow, hello));
         }
         if self.unread(parsed) == Look::Done {

@@ -3,13 +3,15 @@
 use super::{Carried, Engine};
 use crate::addr::{Ip, MacAddr};
 use crate::observe::{
-    ArpSeen, DhcpSeen, DnsSeen, Loose, NeighborSeen, Observation, RedirectSeen, RouterSeen,
+    ArpSeen, DhcpSeen, DnsSeen, Loose, NeighborSeen, Observation, RedirectSeen, RouterSeen, SsdpSeen,
 };
 use crate::table::devices::NameSource;
 use crate::table::flows::{FlowKey, State, proto};
+use crate::table::traits::is_made_up;
 use crate::wire::arp::Arp;
 use crate::wire::icmp::{self, Meaning, Message, Quoted};
-use crate::wire::{Parsed, dhcp, dns, nbns};
+use crate::wire::udp::Datagram;
+use crate::wire::{Parsed, dhcp, dns, nbns, ssdp};
 
 impl Engine {
     pub(super) fn on_arp(&mut self, arp: Arp, frame_mac: MacAddr, frame_to: MacAddr) {
@@ -100,7 +102,7 @@ impl Engine {
         };
         if message.op == 1 {
             self.claims(message.client_mac, Some(message.client_ip));
-            self.known.called(message.client_mac, NameSource::Dhcp, message.host_name);
+            self.on_dhcp_client(&message);
         }
         let seen = DhcpSeen { mac: carried.mac, source: carried.ip.src, message: &message };
         self.tell(&Observation::Dhcp(&seen));
@@ -118,6 +120,7 @@ impl Engine {
                 if message.kind < 12 && !message.host_name.is_empty() {
                     self.known.called(carried.mac, NameSource::Dhcp, message.host_name);
                 }
+                self.on_dhcp6_client(carried.mac, &message);
                 self.tell(&Observation::Dhcp6 {
                     mac: carried.mac,
                     source: carried.ip.src,
@@ -150,6 +153,10 @@ impl Engine {
         } else {
             if message.response {
                 self.learn_local_names(carried, message, port);
+                if port == 5353 {
+                    self.learn_services(carried, message);
+                }
+                self.join(carried.mac);
             }
             self.tell(&Observation::LocalName(&seen));
         }
@@ -171,7 +178,9 @@ impl Engine {
             if matches!(record.data, dns::Data::Address(ip) if ip == carried.ip.src) {
                 let name = record.name.as_str();
                 let name = name.strip_suffix(".local").unwrap_or(name);
-                self.known.called(carried.mac, source, name.as_bytes());
+                if !is_made_up(name) {
+                    self.known.called(carried.mac, source, name.as_bytes());
+                }
             }
         }
     }
@@ -190,6 +199,21 @@ impl Engine {
             }
             Parsed::Bad(reason) => self.counters.reject(reason),
             Parsed::More | Parsed::No => {}
+        }
+    }
+
+    pub(super) fn on_ssdp(&mut self, carried: Carried<'_>, datagram: &Datagram<'_>) {
+        if let Parsed::Yes(message) = ssdp::parse(datagram.payload) {
+            self.learn_ssdp(carried.mac, &message);
+            let seen = SsdpSeen {
+                mac: carried.mac,
+                source: carried.ip.src,
+                target: carried.ip.dst,
+                source_port: datagram.src_port,
+                target_port: datagram.dst_port,
+                message: &message,
+            };
+            self.tell(&Observation::Ssdp(&seen));
         }
     }
 }

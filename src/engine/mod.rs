@@ -3,9 +3,12 @@
 //! [`Engine::on_frame`] does all that one frame asks for in one call: decode, tables, detectors, alerts. Work that
 //! time brings (expiry, rates, growth of alerts) is done once a second of engine time, in bounded steps.
 
+mod habits;
+mod hints;
 mod inspect;
 mod local;
 mod report;
+mod risk;
 mod talk;
 mod transport;
 mod view;
@@ -14,21 +17,24 @@ mod watch;
 pub use report::Totals;
 
 use crate::addr::{Inside, Ip, MacAddr};
-use crate::alert::Mute;
+use crate::alert::desk;
+use crate::alert::{AlertRecord, Allow, Mute};
 use crate::capture::Frame;
 use crate::counters::{Counters, Reject};
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::feeds::Feeds;
-use crate::observe::{BurstSeen, FragmentSeen, Loose, Observation, SensorSecond};
+use crate::observe::{BurstSeen, FragmentSeen, Loose, Observation, SensorSecond, SensorState};
 use crate::table::crowd::{self, Stations};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
+use crate::table::habits::Rules;
 use crate::table::reassembly::{Fragments, Odd};
-use crate::table::{Caps, Known};
+use crate::table::{Caps, Known, Lookup};
 use crate::time::{SECOND, Timestamp};
 use crate::wire::ip::IpPacket;
 use crate::wire::{self, Body, Packet, Transport};
+use habits::PER_SECOND;
 use inspect::Readers;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -65,6 +71,8 @@ pub struct Settings {
     pub live: bool,
     /// More of the same within this many seconds is the same alert.
     pub quiet_period_s: u64,
+    /// What is meant to be so.
+    pub allow: Vec<Allow>,
     /// Number of the first alert.
     pub next_alert_id: u64,
     /// Seconds learned in earlier runs.
@@ -73,6 +81,8 @@ pub struct Settings {
     pub online_s: u32,
     /// Names of devices by MAC.
     pub names: BTreeMap<MacAddr, String>,
+    /// When something that a device does is a habit.
+    pub habits: Rules,
     /// The checked section `[detect]`.
     pub detect: toml::Table,
 }
@@ -86,10 +96,12 @@ impl Default for Settings {
             own: Vec::new(),
             live: false,
             quiet_period_s: 3600,
+            allow: Vec::new(),
             next_alert_id: 1,
             learned_s: 0,
             online_s: 300,
             names: BTreeMap::new(),
+            habits: Rules::default(),
             detect: toml::Table::new(),
         }
     }
@@ -109,6 +121,8 @@ pub struct Engine {
     own: Vec<MacAddr>,
     now: Timestamp,
     next_second: Timestamp,
+    next_minute: Timestamp,
+    minute_frames: u64,
     flows_seen: u64,
     sensor: SensorSecond,
     live: bool,
@@ -116,6 +130,8 @@ pub struct Engine {
     point: TrafficPoint,
     ten_seconds: TrafficPoint,
     history: VecDeque<TrafficPoint>,
+    /// Flows whose ends' habits are to be told of them, of one sweep.
+    due: Vec<FlowKey>,
 }
 
 /// One IP packet with what the engine needs of the frame around it.
@@ -134,7 +150,11 @@ impl Engine {
         let mut known = Known::new(caps, settings.inside, settings.gateways);
         known.set_learned(settings.learned_s);
         known.set_devices(settings.online_s, settings.names);
-        let watch = Watch::new(&settings.detect, caps.keys, settings.next_alert_id, settings.quiet_period_s)?;
+        known.habits.set_rules(settings.habits);
+        let rules =
+            desk::Rules { quiet_period_s: settings.quiet_period_s, per_minute: None, allow: settings.allow };
+        let watch =
+            Watch::new(&settings.detect, caps.keys, settings.next_alert_id, rules, settings.own.clone())?;
         Ok(Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
@@ -148,6 +168,8 @@ impl Engine {
             own: settings.own,
             now: Timestamp::MIN,
             next_second: Timestamp::MIN,
+            next_minute: Timestamp::MIN,
+            minute_frames: 0,
             flows_seen: 0,
             sensor: SensorSecond { live: settings.live, ..SensorSecond::default() },
             live: settings.live,
@@ -155,12 +177,28 @@ impl Engine {
             point: TrafficPoint::default(),
             ten_seconds: TrafficPoint::default(),
             history: VecDeque::new(),
+            due: Vec::new(),
         })
     }
 
     /// Wall time minus engine time, microseconds. Whoever owns the clock says when it changes.
     pub fn set_offset(&mut self, offset: i64) {
+        let seconds = offset.saturating_sub(self.known.offset()) / SECOND;
         self.known.set_offset(offset);
+        if seconds != 0 && self.now != Timestamp::MIN {
+            let step = Observation::ClockStep { seconds, live: self.live };
+            self.watch.tell(self.now, &self.known, &step);
+        }
+    }
+
+    /// Takes in what the sensor reads of itself; call every few seconds.
+    pub fn on_sensor(&mut self, state: &SensorState<'_>) {
+        self.watch.tell(self.now, &self.known, &Observation::Sensor(state));
+    }
+
+    /// Remembers an alert of an earlier run, oldest first: for the risk of its devices.
+    pub fn restore_alert(&mut self, alert: &AlertRecord) {
+        self.watch.risk.restore(&self.known, alert);
     }
 
     /// Wall time minus engine time, microseconds.
@@ -387,23 +425,42 @@ impl Engine {
             self.stations.turn();
         }
         self.give_up_fragments();
+        // What ended in a gap without frames belongs to the day before it.
         self.sweep(usize::try_from(passed.clamp(1, LONGEST_GAP)).unwrap_or(1));
+        self.known.habits.on_second(self.known.learning_for());
         let fresh =
             SensorSecond { live: self.live, link_down: self.sensor.link_down, ..SensorSecond::default() };
         let second = std::mem::replace(&mut self.sensor, fresh);
         self.watch.tell(self.now, &self.known, &Observation::Second(&second));
         self.view.add(self.now, &second);
+        self.minute_frames += second.frames;
+        if self.now >= self.next_minute {
+            self.on_minute(second.link_down);
+        }
         self.close_second(started);
         self.watch.tell_grown(self.now, false);
         self.tell_changed_devices();
+    }
+
+    /// Once a minute: presence of devices, and which important ones are silent.
+    fn on_minute(&mut self, link_down: bool) {
+        self.next_minute = self.now.plus(60 * SECOND);
+        let heard = std::mem::take(&mut self.minute_frames) > 0 && !link_down;
+        for (key, change) in self.known.on_minute(heard) {
+            self.tell_change(key, &change);
+        }
     }
 
     /// Expiry in bounded steps: a sixteenth of each table per second that passed.
     fn sweep(&mut self, seconds: usize) {
         let (now, mut one_way, mut two_way) = (self.now, 0, 0);
         let mut steps = (self.flows.len() * seconds).div_ceil(LONGEST_GAP as usize).max(256);
+        let (mut due, today) = (std::mem::take(&mut self.due), self.known.habits.day());
         loop {
-            let gone = self.flows.sweep(&mut steps, |_, flow| {
+            let gone = self.flows.sweep(&mut steps, |key, flow| {
+                if due.len() < PER_SECOND && habits::is_due(flow, today) {
+                    due.push(*key);
+                }
                 let active = flow.protocol == proto::TCP && now.since(flow.last_at) < LONGEST_GAP * SECOND;
                 if active && flow.packets_up + flow.packets_down >= 4 {
                     let both = flow.packets_up > 0 && flow.packets_down > 0;
@@ -414,6 +471,8 @@ impl Engine {
             let Some((_, flow)) = gone else { break };
             self.tell_ended(flow);
         }
+        self.tell_habits(&mut due);
+        self.due = due;
         (self.sensor.one_way_flows, self.sensor.two_way_flows) = (one_way, two_way);
         let mut steps = (self.known.hosts.len() * seconds).div_ceil(64).max(64);
         let over = |_: &Ip, h: &crate::table::hosts::Host| {
@@ -425,6 +484,8 @@ impl Engine {
     fn tell_ended(&mut self, mut flow: Flow) {
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
+            self.tell_last(&flow);
+            self.known.moved(&flow);
             self.watch.tell(self.now, &self.known, &Observation::FlowEnded(&flow));
         }
     }
@@ -462,8 +523,9 @@ impl Engine {
             if let Some(device) = self.known.devices.get_mut(&key) {
                 device.dirty = false;
             }
+            self.known.judge(key);
             if let Some(device) = self.known.devices.get(&key) {
-                let record = self.known.record(key, device);
+                let record = self.record(key, device);
                 self.watch.events.push_back(Event::Device(Box::new(record)));
             }
         }

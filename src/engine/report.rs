@@ -6,7 +6,7 @@ use crate::alert::Mute;
 use crate::counters::Counters;
 use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
-use crate::table::devices::DeviceChange;
+use crate::table::devices::{Device, DeviceChange, DeviceKey};
 use crate::table::hosts::{Host, recent_since};
 use crate::table::reassembly::FragmentCounts;
 use crate::time::{SECOND, Timestamp};
@@ -50,6 +50,8 @@ pub struct Totals {
     pub alerts_raised: u64,
     /// Findings hidden by mutes since the start.
     pub findings_hidden: u64,
+    /// Incidents folded in storms since the start.
+    pub findings_folded: u64,
 }
 
 impl Engine {
@@ -78,7 +80,8 @@ impl Engine {
             talks: self.readers.talks.len(),
             talk_bytes: self.readers.talks.held(),
             alerts_raised: self.watch.desk.raised(),
-            findings_hidden: self.watch.desk.hidden(),
+            findings_hidden: self.watch.hidden(),
+            findings_folded: self.watch.desk.folded(),
         }
     }
 
@@ -177,21 +180,36 @@ impl Engine {
         devices
     }
 
-    /// Every device, most recently seen first.
+    /// Every device, most recently seen first, without details.
     pub fn devices(&self) -> Vec<DeviceRecord> {
         self.newest_devices(usize::MAX)
+    }
+
+    /// Every device with all that is known of it, as it is stored.
+    pub fn full_devices(&self) -> impl Iterator<Item = DeviceRecord> {
+        self.known.devices.iter().map(|(key, device)| self.known.full_record(*key, device))
     }
 
     fn newest_devices(&self, limit: usize) -> Vec<DeviceRecord> {
         let mut sorted: Vec<_> = self.known.devices.iter().collect();
         sorted.sort_by_key(|(key, device)| (std::cmp::Reverse(device.last_at), **key));
-        sorted.into_iter().take(limit).map(|(key, device)| self.known.record(*key, device)).collect()
+        sorted.into_iter().take(limit).map(|(key, device)| self.record(*key, device)).collect()
     }
 
-    /// One device by its id.
+    /// One device by its id, with all that is known of it.
     pub fn device(&self, id: &str) -> Option<DeviceRecord> {
         let (key, device) = self.known.devices.iter().find(|(key, _)| key.id() == id)?;
-        Some(self.known.record(*key, device))
+        Some(self.with_risk(*key, self.known.full_record(*key, device)))
+    }
+
+    /// A device with its risk.
+    pub(super) fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
+        self.with_risk(key, self.known.record(key, device))
+    }
+
+    fn with_risk(&self, key: DeviceKey, record: DeviceRecord) -> DeviceRecord {
+        let (score, why) = self.watch.risk.of(&key, self.now);
+        DeviceRecord { risk: Some(score), risk_why: why, ..record }
     }
 
     /// Applies what the owner changed of a device.

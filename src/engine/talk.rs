@@ -5,9 +5,12 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
-use crate::wire::modbus;
+use crate::table::traits::Source;
+use crate::wire::http;
+use crate::wire::login::{Service, ftp, imap, pop3, smtp, telnet, vnc};
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -53,13 +56,32 @@ macro_rules! talks {
 }
 
 talks! {
-    Modbus: modbus::Session => App::Modbus, Modbus;
+    Http: http::talk::Talk => App::Http, of_http;
+    Ftp: ftp::Ftp => App::Login(Service::Ftp), of_login;
+    Smtp: smtp::Smtp => App::Login(Service::Smtp), of_login;
+    Pop3: pop3::Pop3 => App::Login(Service::Pop3), of_login;
+    Imap: imap::Imap => App::Login(Service::Imap), of_login;
+    Telnet: telnet::Telnet => App::Login(Service::Telnet), of_login;
+    Vnc: vnc::Vnc => App::Login(Service::Vnc), of_login;
+    Smb: smb::Session => App::Smb, Smb;
+    Kerberos: kerberos::Session => App::Kerberos, Kerberos;
+    Ldap: ldap::Session => App::Ldap, Ldap;
+    Rdp: rdp::Session => App::Rdp, Rdp;
+    Modbus: modbus::Session => App::Modbus, Industrial;
+    Dnp3: dnp3::Session => App::Dnp3, Industrial;
+    Iec104: iec104::Session => App::Iec104, Industrial;
+    S7: s7::Session => App::S7, Industrial;
+    Mqtt: mqtt::Session => App::Login(Service::Mqtt), Mqtt;
+    Rtsp: rtsp::Session => App::Rtsp, Rtsp;
+    Rpc: rpc::Session => App::Rpc, Rpc;
 }
 
 /// A conversation and the bytes of both its sides.
 struct Under {
     talk: Talk,
     sides: [Ordered; 2],
+    /// The server was called by name, in the first HTTP request.
+    named: bool,
 }
 
 impl Under {
@@ -99,7 +121,8 @@ impl Talks {
 
     fn begin(&mut self, slot: u32, talk: Talk) {
         self.forget(slot);
-        let (_, pushed_out) = self.under_way.insert_new(slot, Under { talk, sides: Default::default() });
+        let (_, pushed_out) =
+            self.under_way.insert_new(slot, Under { talk, sides: Default::default(), named: false });
         if let Some((_, under)) = pushed_out {
             self.held -= under.held();
         }
@@ -116,11 +139,26 @@ struct Ear<'a, 'f> {
 
 impl Listener for Ear<'_, '_> {
     fn hear(&mut self, bytes: &[u8]) -> Heard {
-        self.talk.hear(self.flow, self.side, bytes, self.tell)
+        let tell = &mut *self.tell;
+        self.talk.hear(self.flow, self.side, bytes, &mut |observation| tell_parts(observation, tell))
     }
     fn lost(&mut self) {
         self.talk.lost(self.side);
     }
+}
+
+/// Tells of an observation, and of what else it is: SMB carries RPC and log-ins.
+fn tell_parts(observation: &Observation<'_>, tell: &mut dyn FnMut(&Observation<'_>)) {
+    if let Observation::Smb(flow, said) = observation {
+        match said {
+            smb::Said::Rpc(said) => return tell(&Observation::Rpc(flow, said)),
+            smb::Said::Session(smb::Login { outcome: Some(outcome), .. }) => {
+                tell(&Observation::Login(flow, Service::Smb, *outcome));
+            }
+            _ => {}
+        }
+    }
+    tell(observation);
 }
 
 impl Engine {
@@ -153,8 +191,17 @@ impl Engine {
             return;
         };
         let before = under.held();
-        let mut tell = |observation: &Observation<'_>| watch.tell(*now, known, observation);
-        let Under { talk, sides } = under;
+        let Under { talk, sides, named } = under;
+        let (mut name, mut agent) = (None, None);
+        let mut tell = |observation: &Observation<'_>| {
+            if let Observation::HttpRequest(_, request) = observation
+                && !std::mem::replace(named, true)
+            {
+                name.clone_from(&request.host);
+                agent.clone_from(&request.user_agent);
+            }
+            watch.tell(*now, known, observation);
+        };
         let stream = &mut sides[side as usize];
         let mut ear = Ear { talk, side, flow, tell: &mut tell };
         let cut = segment.payload_len.saturating_sub(segment.payload.len() as u32);
@@ -168,6 +215,10 @@ impl Engine {
             if let Some(flow) = flows.at_mut(slot) {
                 flow.inspect.clear(Inspect::TALKS);
             }
+        }
+        self.told_name(slot, name.as_deref());
+        if let Some(agent) = agent {
+            self.slips(slot, Side::Client, Source::Agent, &agent);
         }
     }
 }

@@ -44,7 +44,7 @@ impl Engine {
         }
         match step {
             TcpStep::Nothing => {}
-            TcpStep::Answered => self.tell_flow(slot, Observation::FlowAnswered),
+            TcpStep::Answered => self.tell_answered(slot),
             TcpStep::Established => self.tell_flow(slot, Observation::FlowEstablished),
             TcpStep::Refused => self.tell_flow(slot, Observation::FlowRefused),
             TcpStep::Ended => self.end_flow(slot),
@@ -124,7 +124,7 @@ impl Engine {
         if opened {
             self.tell_flow(slot, Observation::FlowOpened);
         } else if answered {
-            self.tell_flow(slot, Observation::FlowAnswered);
+            self.tell_answered(slot);
         } else if is_step(sent) {
             self.tell_flow(slot, |flow| Observation::Steps(flow, side, (sent / 2).min(STEP)));
         }
@@ -168,11 +168,20 @@ impl Engine {
         }
     }
 
+    fn tell_answered(&mut self, slot: u32) {
+        if let Some(flow) = self.flows.at(slot) {
+            self.known.serves(flow);
+        }
+        self.tell_flow(slot, Observation::FlowAnswered);
+    }
+
     fn end_flow(&mut self, slot: u32) {
         let Some(flow) = self.flows.at_mut(slot) else { return };
         self.readers.forget(slot, flow.inspect);
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
+            self.known.moved(flow);
+            self.tell_over(slot);
             self.tell_flow(slot, Observation::FlowEnded);
         }
     }

@@ -21,9 +21,9 @@ use crate::config::{Auth, Config, Server, Source};
 use crate::engine::{self, Engine};
 use crate::http::{self, App, AuthMode, Limits, Setup};
 use crate::logs::{complain, say};
-use crate::store::{Store, StoreError};
+use crate::store::{AlertFilter, Store, StoreError};
 use crate::table::Caps;
-use crate::time::{self, SECOND};
+use crate::time::{self, SECOND, WallTime};
 use crate::{machine, service};
 use async_signal::{Signal, Signals};
 use smol::channel::Receiver;
@@ -40,6 +40,9 @@ use std::{fmt, io};
 
 /// Frames per turn of a capture task; then others get theirs. About two milliseconds of work.
 const FRAMES_PER_TURN: usize = 4096;
+/// Alerts of earlier runs this far back still count for the risk of their devices, microseconds; at most so many.
+const REMEMBERED: i64 = 7 * 86_400 * SECOND;
+const REMEMBERED_ALERTS: usize = 500;
 /// Commands that may wait.
 const COMMANDS: usize = 64;
 
@@ -97,6 +100,7 @@ pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunErro
         inside,
         gateways: config.network.gateways.clone(),
         quiet_period_s: u64::from(config.detect.quiet_period_s),
+        allow: config.detect.allow.clone(),
         detect: config.kinds.clone(),
         online_s: config.devices.online_seconds,
         names: config.devices.names.clone(),
@@ -219,6 +223,12 @@ fn live_engine(
     engine.set_offset(time::wall().micros() - time::monotonic().micros());
     engine.on_tick(time::monotonic());
     store.devices()?.iter().for_each(|device| engine.restore_device(device));
+    let lately = AlertFilter {
+        since: Some(WallTime::from_micros(time::wall().micros() - REMEMBERED)),
+        ..AlertFilter::default()
+    };
+    let alerts = store.alerts(&lately, None, REMEMBERED_ALERTS)?.alerts;
+    alerts.iter().rev().for_each(|alert| engine.restore_alert(alert));
     engine.set_mutes(store.mutes()?);
     Ok(engine)
 }

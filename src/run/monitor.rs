@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
 use crate::http::App;
 use crate::machine::Machine;
+use crate::observe::{ListState, SensorState};
 use crate::store::{Store, StoreError};
 use crate::time::{self, SECOND, Timestamp, WallTime};
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ const GROWTH_SECONDS: u64 = 10;
 const SAVE_SECONDS: u64 = 300;
 /// After this many seconds everything that only starting up needed has run.
 const SETTLED_SECONDS: u64 = 3;
+/// The sensor looks at itself this often.
+const SENSOR_SECONDS: u64 = 10;
 /// Health counters are renewed this often.
 const HEALTH_SECONDS: u64 = 2;
 /// A wall clock that moved by more than this against the monotonic one was set.
@@ -247,10 +250,29 @@ impl Monitor {
         let stats = self.store.stats();
         self.system.store_bytes = stats.file_bytes;
         self.system.written_today_bytes = stats.written_today_bytes;
+        if self.seconds.is_multiple_of(SENSOR_SECONDS) {
+            self.watch_self();
+        }
         self.show();
         if self.seconds == SETTLED_SECONDS {
             crate::pages::release_code();
         }
+    }
+
+    /// Shows the engine how the sensor itself stands.
+    fn watch_self(&mut self) {
+        let lists = self.lists.as_ref().map(Lists::status).unwrap_or_default();
+        let lists: Vec<ListState<'_>> = lists
+            .iter()
+            .map(|l| ListState { name: &l.name, problem: l.problem.as_deref(), age_hours: None })
+            .collect();
+        self.engine.on_sensor(&SensorState {
+            disk_free_bytes: self.system.disk_free_bytes,
+            store_problem: self.store_problem.as_deref(),
+            temperature_celsius: self.system.temperature_celsius,
+            under_voltage: self.system.under_voltage.unwrap_or(false),
+            lists: &lists,
+        });
     }
 
     /// Follows the wall clock; a step is told of and expires nothing.
@@ -281,7 +303,7 @@ impl Monitor {
     }
 
     fn save(&mut self) {
-        let saved = self.store.save_devices(&self.engine.devices());
+        let saved = self.store.save_devices(&self.engine.full_devices().collect::<Vec<_>>());
         self.stored(saved);
         let learned = self.engine.learned().to_string();
         let saved = self.store.set_setting(LEARNED, Some(&learned));

@@ -50,6 +50,7 @@ impl Monitor {
                 started: self.started,
                 uptime_seconds: (time::monotonic().since(self.began) / SECOND).unsigned_abs(),
                 viewers,
+                learning: Default::default(),
             },
             capture: event::Capture {
                 dropped: interfaces.iter().map(|i| i.dropped).sum(),

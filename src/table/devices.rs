@@ -1,16 +1,29 @@
-//! Devices: stations of our own network, by MAC address (by IP address where the link shows no MAC).
+//! Devices: stations of our own network, by the MAC address they were first met with (by IP address where the link shows
+//! no MAC).
+//!
+//! Memory of one: about 350 bytes by itself, which is all that a made-up station of a flood has; about 1 KB for a phone
+//! or a computer with names, traits, ports, peers and a week of days; 5 KB at the most, when every list is full of the
+//! longest texts. A full table of 2,048 ordinary devices takes 2 MB.
 
+use super::activity::{Activity, Presence, Service};
+use super::kinds::{self, Clue};
+use super::traits::{self, Source, Traits};
 use crate::addr::{Ip, MacAddr, vendor};
-use crate::event::{DeviceRecord, NameRecord};
-use crate::time::{Timestamp, WallTime};
+use crate::event::{DayRecord, DeviceDetails, DeviceRecord, NameRecord, PeerRecord, ServiceRecord};
+use crate::time::{SECOND, Timestamp, WallTime};
 
 /// Addresses remembered per device; a router or a container host has more, its oldest fall out.
 const MAX_IPS: usize = 8;
 /// Names remembered per device.
 const MAX_NAMES: usize = 6;
+/// Station addresses remembered per device.
+const MAX_MACS: usize = 8;
+/// Two station addresses of one device that take turns within this time are two devices after all, microseconds.
+const TURN: i64 = 3600 * SECOND;
 /// A name is cut here, in characters.
 pub const MAX_NAME: usize = 63;
-/// What a device is known by.
+
+/// What a device is known by, for ever: a phone that takes another station address keeps its first one here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeviceKey {
     /// Its station address.
@@ -28,6 +41,15 @@ impl DeviceKey {
         }
     }
 
+    /// The key whose [`DeviceKey::id`] this is, when it names a station.
+    pub fn of_station_id(id: &str) -> Option<DeviceKey> {
+        if id.len() != 12 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let bits = u64::from_str_radix(id, 16).ok()?.to_be_bytes();
+        Some(DeviceKey::Mac(MacAddr([bits[2], bits[3], bits[4], bits[5], bits[6], bits[7]])))
+    }
+
     /// The station address, if that is what it is known by.
     pub fn mac(&self) -> Option<MacAddr> {
         match self {
@@ -40,6 +62,8 @@ impl DeviceKey {
 /// Where a name was seen; ordered by how much it tells, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameSource {
+    /// The name that a service of it shows to people.
+    Friendly,
     /// The host name a device asked DHCP for.
     Dhcp,
     /// The name it answers to in mDNS.
@@ -53,6 +77,7 @@ pub enum NameSource {
 impl NameSource {
     fn name(self) -> &'static str {
         match self {
+            NameSource::Friendly => "friendly",
             NameSource::Dhcp => "dhcp",
             NameSource::Mdns => "mdns",
             NameSource::Nbns => "nbns",
@@ -60,9 +85,8 @@ impl NameSource {
         }
     }
     fn parse(name: &str) -> Option<Self> {
-        [NameSource::Dhcp, NameSource::Mdns, NameSource::Nbns, NameSource::Llmnr]
-            .into_iter()
-            .find(|s| s.name() == name)
+        use NameSource::*;
+        [Friendly, Dhcp, Mdns, Nbns, Llmnr].into_iter().find(|s| s.name() == name)
     }
 }
 
@@ -83,24 +107,47 @@ pub struct DeviceChange {
 pub struct Device {
     /// First seen, wall time (survives restarts).
     pub first_seen: WallTime,
+    /// First frame in this run; [`Timestamp::MIN`] for one that an earlier run knew.
+    pub first_at: Timestamp,
     /// Last seen.
     pub last_at: Timestamp,
+    /// The station address it uses now; NONE where the link shows none.
+    pub mac: MacAddr,
+    /// Every station address it used, latest first; empty while it has had only one.
+    pub macs: Vec<MacAddr>,
     /// Its addresses, most recent first.
     pub ips: Vec<Ip>,
     /// Names seen, best source first.
     pub names: Vec<(NameSource, Box<str>)>,
+    /// What it lets slip of what it is.
+    pub traits: Traits,
+    /// When it is there.
+    pub presence: Presence,
     /// It carries traffic of outside addresses: a router.
     pub routes: bool,
     /// How many frames with another inside source came through it that ARP never confirmed.
     pub borrowed: u16,
+    /// Never to be taken for the same as another: it was, and both spoke in turns.
+    pub apart: bool,
+    /// Since when it has had the DHCP face that it has now.
+    pub face_at: Timestamp,
+    /// DHCP faces that it has had, as numbers, at most four.
+    pub faces: Vec<u64>,
     /// Day (since 1970) that the byte counts are of.
     day: i64,
     bytes_in_today: u64,
     bytes_out_today: u64,
+    activity: Option<Box<Activity>>,
+    kind: Option<Box<(kinds::Kind, String)>>,
+    macs_why: Option<Box<str>>,
+    turns: u8,
+    turned_at: Timestamp,
     name: Option<Box<str>>,
     given: Option<Box<str>>,
     notes: Box<str>,
     important: bool,
+    /// Something that tells its kind has changed.
+    unjudged: bool,
     /// Changed since it was last told of.
     pub dirty: bool,
 }
@@ -110,18 +157,32 @@ impl Device {
     pub fn new(now: Timestamp, wall: WallTime) -> Self {
         Device {
             first_seen: wall,
+            first_at: now,
             last_at: now,
+            mac: MacAddr::NONE,
+            macs: Vec::new(),
             ips: Vec::new(),
             names: Vec::new(),
+            traits: Traits::default(),
+            presence: Presence::default(),
             routes: false,
             borrowed: 0,
+            apart: false,
+            face_at: now,
+            faces: Vec::new(),
             day: wall.secs().div_euclid(86_400),
             bytes_in_today: 0,
             bytes_out_today: 0,
+            activity: None,
+            kind: None,
+            macs_why: None,
+            turns: 0,
+            turned_at: Timestamp::MIN,
             name: None,
             given: None,
             notes: "".into(),
             important: false,
+            unjudged: true,
             dirty: true,
         }
     }
@@ -130,10 +191,120 @@ impl Device {
     #[inline]
     pub fn count(&mut self, day: i64, received: u32, sent: u32) {
         if day != self.day {
-            (self.day, self.bytes_in_today, self.bytes_out_today) = (day, 0, 0);
+            self.begin_day(day);
         }
         self.bytes_in_today += u64::from(received);
         self.bytes_out_today += u64::from(sent);
+    }
+
+    #[cold]
+    fn begin_day(&mut self, day: i64) {
+        let (before, received, sent) = (self.day, self.bytes_in_today, self.bytes_out_today);
+        (self.day, self.bytes_in_today, self.bytes_out_today) = (day, 0, 0);
+        if received + sent > 0 && day > before {
+            self.activity().close_day(before, received, sent);
+        }
+    }
+
+    /// What it does in connections; made when it first does something.
+    pub fn activity(&mut self) -> &mut Activity {
+        self.activity.get_or_insert_default()
+    }
+
+    /// It answered on a port.
+    pub fn serves(&mut self, port: u16, tcp: bool, outside: bool) {
+        let day = self.day;
+        if self.activity().serves(port, tcp, outside, day) {
+            (self.unjudged, self.dirty) = (true, true);
+        }
+    }
+
+    /// Notes a trait.
+    pub fn shows(&mut self, source: Source, text: &[u8]) {
+        if self.traits.add(source, text) {
+            self.unjudged |= source.tells_kind();
+            self.dirty = true;
+        }
+    }
+
+    /// It carries the traffic of outside addresses.
+    #[inline]
+    pub fn carries(&mut self) {
+        if !self.routes {
+            (self.routes, self.unjudged, self.dirty) = (true, true, true);
+        }
+    }
+
+    /// Works out anew what kind of device it is, if something that tells has changed.
+    pub fn judge(&mut self, vendor: Option<&str>) {
+        if !std::mem::take(&mut self.unjudged) {
+            return;
+        }
+        let ports: Vec<String> = self.services().iter().map(port_text).collect();
+        let told = self.traits.iter().filter(|(s, _)| s.tells_kind()).map(|(s, t)| (Clue::Trait(s), t));
+        let mut evidence: Vec<kinds::Evidence<'_>> = told.collect();
+        evidence.extend(self.names.iter().map(|(_, n)| (Clue::Name, &**n)));
+        evidence.extend(ports.iter().map(|p| (Clue::Port, &**p)));
+        evidence.extend(vendor.map(|v| (Clue::Vendor, v)));
+        if self.routes {
+            evidence.push((Clue::Routes, ""));
+        }
+        self.kind = kinds::judge(&evidence).map(Box::new);
+    }
+
+    fn services(&self) -> &[Service] {
+        self.activity.as_ref().map_or(&[], |a| &a.services)
+    }
+
+    /// Takes on another station address, or goes back to a former one. False when the two take turns: then they are
+    /// two devices, and this one keeps `own`, the first.
+    pub fn speaks_as(&mut self, mac: MacAddr, own: MacAddr, now: Timestamp) -> bool {
+        self.turns = if now.since(self.turned_at) < TURN { self.turns + 1 } else { 0 };
+        self.turned_at = now;
+        if self.turns >= 2 {
+            (self.mac, self.apart, self.macs_why, self.turns) = (own, true, None, 0);
+            self.macs.clear();
+            self.dirty = true;
+            return false;
+        }
+        self.takes(mac);
+        true
+    }
+
+    fn takes(&mut self, mac: MacAddr) {
+        if self.macs.is_empty() {
+            self.macs.push(self.mac);
+        }
+        self.macs.retain(|m| *m != mac);
+        self.macs.insert(0, mac);
+        self.macs.truncate(MAX_MACS);
+        self.mac = mac;
+        self.dirty = true;
+    }
+
+    /// `other`, met later under another station address, turned out to be this device.
+    pub fn absorb(&mut self, other: Device, why: &str) {
+        self.takes(other.mac);
+        (self.turns, self.turned_at) = (0, other.first_at);
+        self.last_at = self.last_at.max(other.last_at);
+        other.ips.iter().rev().for_each(|ip| _ = self.uses(*ip));
+        for (source, name) in &other.names {
+            self.called(*source, name);
+        }
+        self.traits.absorb(&other.traits);
+        if let Some(activity) = other.activity {
+            self.activity().absorb(*activity);
+        }
+        self.count(other.day, 0, 0);
+        self.bytes_in_today += other.bytes_in_today;
+        self.bytes_out_today += other.bytes_out_today;
+        self.macs_why = Some(why.into());
+        (self.unjudged, self.dirty) = (true, true);
+    }
+
+    /// Whether its owner wants to know when it is gone.
+    pub fn is_important(&self) -> bool {
+        self.important
     }
 
     /// Notes that it uses `ip`; true when that is new.
@@ -162,7 +333,7 @@ impl Device {
         self.names.push((source, name.into()));
         self.names.sort_by_key(|(s, _)| *s);
         self.names.truncate(MAX_NAMES);
-        self.dirty = true;
+        (self.unjudged, self.dirty) = (true, true);
     }
 
     /// The name that the settings give it; one given in the dashboard wins.
@@ -192,66 +363,149 @@ impl Device {
         self.dirty = true;
     }
 
-    /// The form that is stored and sent.
+    /// The name from this source; empty when there is none.
+    pub fn name_from(&self, source: NameSource) -> &str {
+        self.names.iter().find(|(s, _)| *s == source).map_or("", |(_, name)| name)
+    }
+
+    /// The form that is stored and sent, without its details.
     pub fn record(&self, key: DeviceKey, now: Timestamp, offset: i64, online: bool) -> DeviceRecord {
-        let vendor = key.mac().and_then(vendor::of);
+        let vendor = self.vendor(key);
         let today = now.wall(offset).secs().div_euclid(86_400) == self.day;
         let fallback = || match (vendor, self.ips.first()) {
             (Some(vendor), _) => vendor.to_owned(),
             (None, Some(ip)) => ip.to_string(),
             (None, None) => key.id(),
         };
+        let name = |(source, name): &(NameSource, Box<str>)| NameRecord {
+            name: name.to_string(),
+            source: source.name().to_owned(),
+        };
+        let system =
+            traits::system(self.traits.first(Source::DhcpClass), self.traits.first(Source::DhcpOptions));
         DeviceRecord {
             id: key.id(),
-            macs: key.mac().iter().map(MacAddr::to_string).collect(),
+            macs: self.stations(key).iter().map(MacAddr::to_string).collect(),
+            macs_why: self.macs_why.as_deref().map(str::to_owned),
             ips: self.ips.iter().map(Ip::to_string).collect(),
             label: self.shown().map_or_else(fallback, str::to_owned),
             name: self.name.as_deref().map(str::to_owned),
-            names: self
-                .names
-                .iter()
-                .map(|(s, n)| NameRecord { name: n.to_string(), source: s.name().to_owned() })
-                .collect(),
+            names: self.names.iter().map(name).collect(),
             vendor: vendor.map(str::to_owned),
-            random_mac: key.mac().is_some_and(MacAddr::is_local),
-            kind: if self.routes { "router" } else { "unknown" }.to_owned(),
-            kind_why: self.routes.then(|| "carries the traffic of outside addresses".to_owned()),
+            random_mac: self.stations(key).first().is_some_and(|mac| mac.is_local()),
+            kind: self.kind.as_ref().map_or("unknown", |k| k.0.name()).to_owned(),
+            kind_why: self.kind.as_ref().map(|k| k.1.clone()),
+            routes: Some(self.routes),
+            system: system.map(str::to_owned),
             first_seen: self.first_seen,
             last_seen: self.last_at.wall(offset),
             online,
             bytes_in_today: if today { self.bytes_in_today } else { 0 },
             bytes_out_today: if today { self.bytes_out_today } else { 0 },
             risk: None,
+            risk_why: Vec::new(),
             notes: self.notes.to_string(),
             important: self.important,
+            habits: None,
+            usual_gap_seconds: Some(self.presence.usual_gap()).filter(|m| *m > 0).map(|m| u32::from(m) * 60),
+            more: None,
         }
+    }
+
+    /// The rest of it; `name_of` knows names of addresses.
+    pub fn details(&self, name_of: impl Fn(Ip) -> Option<String>) -> DeviceDetails {
+        let none = Activity::default();
+        let activity = self.activity.as_deref().unwrap_or(&none);
+        let day = |day: i64| WallTime::from_micros(day * 86_400 * SECOND);
+        let service = |s: &Service| ServiceRecord {
+            protocol: if s.tcp { "tcp" } else { "udp" }.to_owned(),
+            port: s.port,
+            outside: s.outside,
+            last_day: day(i64::from(s.day)),
+        };
+        let peer =
+            |(ip, bytes): &(Ip, u64)| PeerRecord { ip: ip.to_string(), name: name_of(*ip), bytes: *bytes };
+        let of_day = |(d, received, sent): &(i64, u64, u64)| DayRecord {
+            day: day(*d),
+            bytes_in: *received,
+            bytes_out: *sent,
+        };
+        DeviceDetails {
+            traits: self.traits.records(),
+            hours: self.presence.hours.to_vec(),
+            services: activity.services.iter().map(service).collect(),
+            peers: activity.peers.iter().map(peer).collect(),
+            days: activity.days.iter().map(of_day).collect(),
+        }
+    }
+
+    /// Its station addresses, the one in use first.
+    fn stations(&self, key: DeviceKey) -> Vec<MacAddr> {
+        if self.macs.is_empty() { key.mac().into_iter().collect() } else { self.macs.clone() }
+    }
+
+    /// The registered maker, by the first of its station addresses that has one.
+    pub fn vendor(&self, key: DeviceKey) -> Option<&'static str> {
+        key.mac().and_then(vendor::of).or_else(|| self.macs.iter().find_map(|mac| vendor::of(*mac)))
     }
 
     /// The device of a stored record, and its key; `None` when the record names neither.
     pub fn restore(record: &DeviceRecord, offset: i64) -> Option<(DeviceKey, Device)> {
         let ips: Vec<Ip> = record.ips.iter().filter_map(|ip| ip.parse().ok()).take(MAX_IPS).collect();
-        let key = match record.macs.first().and_then(|mac| mac.parse().ok()) {
-            Some(mac) => DeviceKey::Mac(mac),
+        let macs: Vec<MacAddr> =
+            record.macs.iter().filter_map(|mac| mac.parse().ok()).take(MAX_MACS).collect();
+        let key = match macs.last() {
+            Some(mac) => DeviceKey::of_station_id(&record.id).unwrap_or(DeviceKey::Mac(*mac)),
             None => DeviceKey::Ip(*ips.first()?),
         };
         let mut device = Device::new(record.last_seen.engine(offset), record.first_seen);
+        (device.first_at, device.face_at) = (Timestamp::MIN, Timestamp::MIN);
         device.day = record.last_seen.secs().div_euclid(86_400);
         device.bytes_in_today = record.bytes_in_today;
         device.bytes_out_today = record.bytes_out_today;
         device.ips = ips;
-        device.names = record
-            .names
-            .iter()
-            .filter_map(|n| Some((NameSource::parse(&n.source)?, n.name.as_str().into())))
-            .take(MAX_NAMES)
-            .collect();
-        device.routes = record.kind == "router";
+        let name = |n: &NameRecord| {
+            let cleaned = crate::wire::clean_text(n.name.as_bytes(), MAX_NAME);
+            Some((NameSource::parse(&n.source)?, cleaned.into()))
+        };
+        device.names = record.names.iter().filter_map(name).take(MAX_NAMES).collect();
+        device.routes = record.routes.unwrap_or(record.kind == "router");
+        let why = record.kind_why.clone().unwrap_or_default();
+        device.kind = kinds::Kind::parse(&record.kind).map(|kind| Box::new((kind, why)));
+        device.unjudged = device.kind.is_none();
         device.name = record.name.as_deref().map(Into::into);
         device.notes = record.notes.as_str().into();
         device.important = record.important;
+        device.mac = macs.first().copied().unwrap_or(MacAddr::NONE);
+        device.macs = if macs.len() > 1 { macs } else { Vec::new() };
+        device.macs_why = record.macs_why.as_deref().map(Into::into);
+        device.restore_details(record);
         device.dirty = false;
         Some((key, device))
     }
+
+    fn restore_details(&mut self, record: &DeviceRecord) {
+        let none = DeviceDetails::default();
+        let more = record.more.as_ref().unwrap_or(&none);
+        self.traits = Traits::restore(&more.traits);
+        let gap = u16::try_from(record.usual_gap_seconds.unwrap_or(0) / 60).unwrap_or(u16::MAX);
+        self.presence = Presence::restore(&more.hours, gap, record.last_seen.secs().div_euclid(3600));
+        let day = |at: WallTime| at.secs().div_euclid(86_400);
+        for s in &more.services {
+            self.activity().serves(s.port, s.protocol == "tcp", s.outside, day(s.last_day));
+        }
+        for (ip, bytes) in more.peers.iter().filter_map(|p| Some((p.ip.parse().ok()?, p.bytes))) {
+            self.activity().talked(ip, bytes);
+        }
+        if !more.days.is_empty() {
+            let days = more.days.iter().map(|d| (day(d.day), d.bytes_in, d.bytes_out));
+            self.activity().restore_days(days);
+        }
+    }
+}
+
+fn port_text(service: &Service) -> String {
+    format!("{}/{}", if service.tcp { "tcp" } else { "udp" }, service.port)
 }
 
 #[cfg(test)]

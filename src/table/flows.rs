@@ -63,7 +63,31 @@ pub enum App {
     #[allow(missing_docs)]
     Ssdp,
     #[allow(missing_docs)]
+    Snmp,
+    #[allow(missing_docs)]
+    Kerberos,
+    #[allow(missing_docs)]
+    Ldap,
+    #[allow(missing_docs)]
+    Rdp,
+    #[allow(missing_docs)]
     Modbus,
+    #[allow(missing_docs)]
+    Smb,
+    #[allow(missing_docs)]
+    Dnp3,
+    #[allow(missing_docs)]
+    Iec104,
+    #[allow(missing_docs)]
+    S7,
+    #[allow(missing_docs)]
+    Bacnet,
+    #[allow(missing_docs)]
+    Coap,
+    #[allow(missing_docs)]
+    Rtsp,
+    #[allow(missing_docs)]
+    Rpc,
     /// A log-in protocol recognised by its port, see `wire::login`.
     Login(crate::wire::login::Service),
 }
@@ -117,6 +141,19 @@ pub struct Flow {
     pub(crate) hosts: [Slot; 2],
     /// Whether client and server are ours.
     pub inside: [bool; 2],
+    /// What of it the habits of its ends were told.
+    pub(crate) told: Told,
+}
+
+/// What of a flow the habits of its ends were told so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Day of the monitor on which it was last counted as a contact of its client, 0 for none.
+    pub(crate) contact: u16,
+    /// Day on which it was last counted as a use of its server.
+    pub(crate) served: u16,
+    /// KiB from the client, and from the server, that were counted.
+    pub(crate) kib: [u32; 2],
 }
 
 /// What of a flow was already read, as bits.
@@ -203,6 +240,7 @@ impl Flow {
             hole: [(0, 0); 2],
             hosts: [NO_SLOT; 2],
             inside: [false; 2],
+            told: Told::default(),
         }
     }
 

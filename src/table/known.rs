@@ -6,18 +6,29 @@
 
 use super::bounded::{Bounded, Slot};
 use super::devices::{Device, DeviceKey, MAX_NAME, NameSource};
+use super::flows::{Flow, Side, proto};
+use super::habits::Habits;
 use super::hosts::Host;
+use super::traits::Source;
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::event::DeviceRecord;
-use crate::time::{SECOND, Timestamp};
+use crate::time::{SECOND, Timestamp, WallTime};
 use std::collections::BTreeMap;
 
 /// Unconfirmed inside addresses behind one station that make it a router.
 const ROUTER_IPS: u16 = 8;
+/// Ports from here on are not offered but taken for one conversation: the lowest that systems choose from for TCP; for
+/// UDP, where whoever speaks second looks like a server, the highest that well-known services use.
+const HIGHEST_TCP: u16 = 32_768;
+/// See `HIGHEST_TCP`.
+const HIGHEST_UDP: u16 = 10_000;
 /// Gateways remembered.
 const MAX_GATEWAYS: usize = 16;
 /// A looked-up name is good for this long after the last answer, microseconds.
 const NAME_LIFE: i64 = 86_400 * SECOND;
+
+/// Devices whose habits are kept, at most: 1.9 MB.
+const MAX_HABITS: usize = 2048;
 
 /// How many entries each table may hold; follows from the memory budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +74,16 @@ pub struct Known {
     pub hosts: Bounded<Ip, Host>,
     /// Stations.
     pub devices: Bounded<DeviceKey, Device>,
+    /// What devices usually do.
+    pub habits: Habits,
+    /// Station addresses that devices took on later.
+    pub(super) aliases: Bounded<MacAddr, DeviceKey>,
+    /// Searches for a device's former self in this second.
+    pub(super) joins: u32,
+    /// Since when something was heard without a break: silences count from there.
+    pub(super) heard_since: Timestamp,
+    /// The last round of [`Known::on_minute`].
+    pub(super) minute_at: Timestamp,
     names: Bounded<Ip, (Box<str>, Timestamp)>,
     gateways: Vec<Ip>,
     learned_before: u64,
@@ -81,6 +102,11 @@ impl Known {
             inside,
             hosts: Bounded::new(caps.hosts),
             devices: Bounded::new(caps.devices),
+            habits: Habits::new(caps.devices.min(MAX_HABITS)),
+            aliases: Bounded::new(caps.devices),
+            joins: 0,
+            heard_since: Timestamp::MIN,
+            minute_at: Timestamp::MIN,
             names: Bounded::new(caps.names),
             gateways,
             learned_before: 0,
@@ -100,6 +126,11 @@ impl Known {
         self.learning_since.get_or_insert(now);
     }
 
+    /// Now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Wall time minus engine time, microseconds; and what follows from it.
     pub fn set_offset(&mut self, offset: i64) {
         self.offset = offset;
@@ -113,6 +144,7 @@ impl Known {
     /// Once a second: what changes slowly.
     pub fn on_second(&mut self) {
         self.day = self.now.wall(self.offset).secs().div_euclid(86_400);
+        self.joins = 0;
     }
 
     /// What the settings say of devices: silent for longer than this many seconds is offline; names by MAC.
@@ -126,18 +158,38 @@ impl Known {
         self.now.since(device.last_at) < self.online
     }
 
-    /// The form of a device that is stored and sent.
+    /// The form of a device that lists and events show.
     pub fn record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
-        device.record(key, self.now, self.offset, self.is_online(device))
+        let record = device.record(key, self.now, self.offset, self.is_online(device));
+        DeviceRecord { habits: self.habits.record(key), ..record }
+    }
+
+    /// The form of a device with all that is known of it, as it is stored.
+    pub fn full_record(&self, key: DeviceKey, device: &Device) -> DeviceRecord {
+        let name_of = |ip| super::Lookup::name_of(self, ip).map(str::to_owned);
+        DeviceRecord { more: Some(device.details(name_of)), ..self.record(key, device) }
     }
 
     /// Puts back a device that an earlier run stored, unless it is there already.
     pub fn restore(&mut self, record: &DeviceRecord) {
-        if let Some((key, mut device)) = Device::restore(record, self.offset)
-            && self.devices.find(&key).is_none()
-        {
-            device.set_given(self.given(key));
-            self.devices.insert_new(key, device);
+        let Some((key, mut device)) = Device::restore(record, self.offset) else { return };
+        // A record may be left of a station that turned out to be another device.
+        let aliased = key.mac().is_some_and(|mac| self.aliases.get(&mac).is_some());
+        if aliased || self.devices.find(&key).is_some() {
+            return;
+        }
+        for mac in device.macs.iter().filter(|mac| key != DeviceKey::Mac(**mac)) {
+            self.devices.remove(&DeviceKey::Mac(*mac));
+            self.alias(*mac, key);
+        }
+        device.set_given(self.given(key));
+        self.devices.insert_new(key, device);
+    }
+
+    /// Works out what kind of device it is, if something that tells has changed.
+    pub fn judge(&mut self, key: DeviceKey) {
+        if let Some(device) = self.devices.get_mut(&key) {
+            device.judge(device.vendor(key));
         }
     }
 
@@ -181,10 +233,14 @@ impl Known {
         if inside { self.attribute(slot, mac, bytes) } else { self.passes(mac) }
     }
 
-    fn is_same_station(&mut self, at: Slot, mac: MacAddr, ip: Ip) -> bool {
+    #[inline]
+    fn is_same_station(&self, at: Slot, mac: MacAddr, ip: Ip) -> bool {
+        if !mac.is_none() {
+            return self.devices.at(at).is_some_and(|device| device.mac == mac);
+        }
         match self.devices.key_at(at) {
-            Some(DeviceKey::Mac(known)) => *known == mac || mac.is_none(),
-            Some(DeviceKey::Ip(known)) => *known == ip && mac.is_none(),
+            Some(DeviceKey::Mac(_)) => true,
+            Some(DeviceKey::Ip(known)) => *known == ip,
             None => false,
         }
     }
@@ -219,8 +275,7 @@ impl Known {
         }
         let (at, new) = self.device_slot(DeviceKey::Mac(mac));
         if let Some(device) = self.devices.at_mut(at) {
-            device.dirty |= !device.routes;
-            device.routes = true;
+            device.carries();
             device.last_at = self.now;
         }
         new.then_some((at, DeviceKey::Mac(mac)))
@@ -282,17 +337,72 @@ impl Known {
     }
 
     fn device_slot(&mut self, key: DeviceKey) -> (Slot, bool) {
-        if let Some(slot) = self.devices.find(&key) {
+        let found = match key {
+            DeviceKey::Mac(mac) => self.station(mac).filter(|slot| self.goes_on(*slot, mac)),
+            DeviceKey::Ip(_) => self.devices.find(&key),
+        };
+        if let Some(slot) = found {
             return (slot, false);
         }
         let mut device = Device::new(self.now, self.now.wall(self.offset));
+        device.mac = key.mac().unwrap_or(MacAddr::NONE);
         device.set_given(self.given(key));
         (self.devices.insert_new(key, device).0, true)
     }
 
+    /// The device whose address a flow's side is, by the slot that the flow remembers; `None` when that is another's by now.
+    fn device_at(&mut self, slot: Slot, ip: Ip) -> Option<&mut Device> {
+        if self.hosts.key_at(slot) != Some(&ip) {
+            return None;
+        }
+        let at = self.hosts.at(slot)?.device?;
+        self.devices.at_mut(at).filter(|device| device.ips.contains(&ip))
+    }
+
+    /// A server of ours answered.
+    pub fn serves(&mut self, flow: &Flow) {
+        let tcp = flow.protocol == proto::TCP;
+        let highest = if tcp { HIGHEST_TCP } else { HIGHEST_UDP };
+        if flow.inside[1]
+            && (1..highest).contains(&flow.server_port)
+            && let Some(device) = self.device_at(flow.hosts[1], flow.server)
+        {
+            device.serves(flow.server_port, tcp, !flow.inside[0]);
+        }
+    }
+
+    /// A flow is over: who of ours moved how much with whom.
+    pub fn moved(&mut self, flow: &Flow) {
+        let bytes = flow.bytes_up + flow.bytes_down;
+        let sides = [(flow.client, flow.server), (flow.server, flow.client)];
+        for (side, (own, peer)) in sides.into_iter().enumerate() {
+            if flow.inside[side]
+                && peer.is_unicast()
+                && flow.packets_up > 0
+                && flow.packets_down > 0
+                && let Some(device) = self.device_at(flow.hosts[side], own)
+            {
+                device.activity().talked(peer, bytes);
+            }
+        }
+    }
+
+    /// A trait that a flow's client, or its server, let slip.
+    pub fn slips(&mut self, flow: &Flow, side: Side, source: Source, text: &str) {
+        let (side, ip) = match side {
+            Side::Client => (0, flow.client),
+            Side::Server => (1, flow.server),
+        };
+        if flow.inside[side]
+            && let Some(device) = self.device_at(flow.hosts[side], ip)
+        {
+            device.shows(source, text.as_bytes());
+        }
+    }
+
     /// A name that the station `mac` gave itself.
     pub fn called(&mut self, mac: MacAddr, source: NameSource, name: &[u8]) {
-        if let Some(device) = self.devices.get_mut(&DeviceKey::Mac(mac)) {
+        if let Some(device) = self.station(mac).and_then(|at| self.devices.at_mut(at)) {
             device.called(source, &crate::wire::clean_text(name, MAX_NAME));
         }
     }
@@ -335,13 +445,18 @@ impl super::Lookup for Known {
     fn mac_of(&self, ip: Ip) -> Option<MacAddr> {
         let at = self.hosts.get(&ip)?.device?;
         let device = self.devices.at(at)?;
-        let mac = self.devices.key_at(at)?.mac()?;
-        device.ips.contains(&ip).then_some(mac)
+        (device.ips.contains(&ip) && !device.mac.is_none()).then_some(device.mac)
     }
 
     fn device_of(&self, ip: Ip) -> Option<DeviceKey> {
         let at = self.hosts.get(&ip)?.device?;
-        self.devices.key_at(at).copied()
+        self.devices.at(at)?.ips.contains(&ip).then(|| self.devices.key_at(at).copied())?
+    }
+
+    fn ip_of(&self, mac: MacAddr) -> Option<Ip> {
+        let key = DeviceKey::Mac(mac);
+        let key = self.aliases.get(&mac).filter(|_| self.devices.get(&key).is_none()).unwrap_or(&key);
+        self.devices.get(key)?.ips.first().copied()
     }
 
     fn name_of(&self, ip: Ip) -> Option<&str> {
@@ -366,6 +481,10 @@ impl super::Lookup for Known {
 
     fn alive_within(&self, ip: Ip, seconds: u32) -> bool {
         self.hosts.get(&ip).is_some_and(|h| self.now.since(h.last_sent_at) <= i64::from(seconds) * SECOND)
+    }
+
+    fn wall(&self) -> WallTime {
+        self.now.wall(self.offset)
     }
 
     fn learning_for(&self) -> u64 {

@@ -55,6 +55,8 @@ pub struct Message<'a> {
     pub vendor_class: &'a [u8],
     /// Option 55: the order is a fingerprint.
     pub parameters: &'a [u8],
+    /// Option 61: what the client wants to be known by; begins with a hardware type, or 255 before a DUID.
+    pub client_id: &'a [u8],
 }
 
 /// A DHCPv6 message.
@@ -118,6 +120,7 @@ fn fixed(bytes: &[u8]) -> Option<Message<'_>> {
         host_name: &[],
         vendor_class: &[],
         parameters: &[],
+        client_id: &[],
     })
 }
 
@@ -127,6 +130,14 @@ fn ip4(list: &[u8]) -> Option<Ip> {
 }
 
 impl<'a> Message<'a> {
+    /// The DUID inside option 61 (RFC 4361, 6.1), the same that the client uses with DHCPv6.
+    pub fn duid(&self) -> Option<&'a [u8]> {
+        match self.client_id {
+            [255, _, _, _, _, duid @ ..] if duid.len() > 4 => Some(duid),
+            _ => None,
+        }
+    }
+
     /// Reads one area of options and returns option 52 (which other fields hold options too). A missing end mark is
     /// forgiven, an option that does not fit is not. Of an option given twice the first counts.
     fn area(&mut self, bytes: &'a [u8]) -> Option<u8> {
@@ -152,6 +163,7 @@ impl<'a> Message<'a> {
             12 => &mut self.host_name,
             60 => &mut self.vendor_class,
             55 => &mut self.parameters,
+            61 => &mut self.client_id,
             _ => return self.address_option(code, value),
         };
         if text.is_empty() {
@@ -291,6 +303,15 @@ mod tests {
         assert_eq!((m.server_id, m.router), (Some(Ip::v4([10, 0, 0, 1])), Some(Ip::v4([10, 0, 0, 1]))));
         assert_eq!(m.dns_server, Some(Ip::v4([9, 9, 9, 9])));
         assert_eq!((m.host_name, m.vendor_class, m.parameters), (&b"pix"[..], &b"vc"[..], &[1, 3, 6][..]));
+    }
+
+    #[test]
+    fn a_client_identifier_may_hold_the_identifier_of_dhcpv6() {
+        let bytes = bootp(&[61, 11, 255, 1, 2, 3, 4, 0, 4, 9, 8, 7, 6, 255]);
+        assert_eq!(yes(&bytes).duid(), Some(&[0, 4, 9, 8, 7, 6][..]));
+        let bytes = bootp(&[61, 7, 1, 2, 0, 0, 0, 0, 9, 255]);
+        assert_eq!((yes(&bytes).client_id.len(), yes(&bytes).duid()), (7, None), "its station address");
+        assert_eq!(yes(&bootp(&[61, 3, 255, 1, 2])).duid(), None);
     }
 
     #[test]

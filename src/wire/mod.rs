@@ -5,24 +5,46 @@
 //! first bytes suggest them.
 
 pub mod arp;
+pub mod bacnet;
+mod base64;
+mod ber;
+pub mod coap;
+pub mod credential;
 pub mod dhcp;
+pub mod dnp3;
 pub mod dns;
+mod framed;
 pub mod http;
 pub mod icmp;
+pub mod iec104;
+pub mod industrial;
 pub mod ip;
+pub mod kerberos;
+pub mod ldap;
 pub mod link;
+mod little;
 pub mod login;
 pub mod modbus;
+pub mod mqtt;
 pub mod nbns;
+pub mod ntlm;
 pub mod probe;
 pub mod quic;
+pub mod rdp;
 mod read;
+pub mod rpc;
+pub mod rtsp;
+pub mod s7;
+pub mod smb;
+pub mod snmp;
+pub mod ssdp;
 pub mod ssh;
 pub mod talk;
 pub mod tcp;
 pub mod tls;
 pub mod tunnel;
 pub mod udp;
+pub mod utf16;
 
 use crate::addr::{Ip, MacAddr};
 use crate::counters::Reject;

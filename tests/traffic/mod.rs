@@ -9,6 +9,8 @@
 //! | [`packet`] | Ethernet, VLAN, ARP, IP, UDP, TCP, ICMP, neighbour discovery |
 //! | [`conversation`] | one TCP connection, both sides, sequence numbers right |
 //! | [`names`], [`dhcp`], [`tls`], [`quic`] | messages |
+//! | [`directory`] | what computers of a Windows domain say to its controller |
+//! | [`smb`] | SMB, NTLM and DCE/RPC messages |
 //! | [`talk`] | what people's machines do: look up, browse, log in |
 //! | [`home`] | the test network, and the ordinary traffic behind every scenario |
 //! | [`scenarios`] | the table of scenarios, and their makers |
@@ -18,6 +20,7 @@
 
 pub mod conversation;
 pub mod dhcp;
+pub mod directory;
 pub mod evening;
 pub mod flood;
 pub mod home;
@@ -26,6 +29,7 @@ pub mod packet;
 pub mod quic;
 pub mod rng;
 pub mod scenarios;
+pub mod smb;
 pub mod talk;
 pub mod tls;
 pub mod trace;

@@ -33,6 +33,8 @@ pub struct Trace {
     /// One in how many TCP segments with data is lost before the sensor, by chance, 0 for none: a mirror port that
     /// cannot keep up.
     pub lose_one_in: u64,
+    /// From which moment on the clock that stamps frames is off, and by how much.
+    pub clock_set: (i64, i64),
     /// IPv4 identification of the next packet.
     pub ident: u16,
     frames: Vec<Frame>,
@@ -42,7 +44,15 @@ impl Trace {
     /// An empty trace; `name` seeds its chance.
     pub fn named(name: &str) -> Trace {
         let rng = Rng::named(name);
-        Trace { rng, vlan: None, snap: WHOLE, lose_one_in: 0, ident: 1, frames: Vec::new() }
+        Trace {
+            rng,
+            vlan: None,
+            snap: WHOLE,
+            lose_one_in: 0,
+            clock_set: (i64::MAX, 0),
+            ident: 1,
+            frames: Vec::new(),
+        }
     }
 
     /// Adds a frame of `data` followed by `zeros` zero bytes, padded to Ethernet's minimum, cut to the snap length.
@@ -52,9 +62,11 @@ impl Trace {
         self.frames.push(Frame { at, wire_len: wire_len as u32, data });
     }
 
-    /// All frames in order of time; frames of the same moment stay in the order they were added.
+    /// All frames in order of time, stamped as the clock had it; frames of the same moment stay in the order they were added.
     pub fn into_frames(mut self) -> Vec<Frame> {
         self.frames.sort_by_key(|f| f.at);
+        let (from, by) = self.clock_set;
+        self.frames.iter_mut().filter(|f| f.at >= from).for_each(|f| f.at += by);
         self.frames
     }
 

@@ -1,7 +1,6 @@
-//! Log-in answers of protocols that speak in packets: MySQL, PostgreSQL, VNC, MQTT, SMB.
+//! Log-in answers of protocols that speak in packets: MySQL, PostgreSQL, VNC, MQTT.
 
-use super::super::read::Reader;
-use super::super::{be16, be32};
+use super::super::be32;
 use super::Outcome::{self, Accepted, Failed};
 
 /// MySQL client/server protocol: length (3, little endian), sequence number, and a first byte that says what it is.
@@ -89,44 +88,6 @@ pub(super) fn mqtt(segment: &[u8]) -> Option<Outcome> {
     }
 }
 
-/// NT status of a refused log-on: wrong name or password, account locked, disabled, expired or restricted.
-const REFUSED: [u32; 8] =
-    [0xc000_006d, 0xc000_006a, 0xc000_0064, 0xc000_0234, 0xc000_006e, 0xc000_006f, 0xc000_0072, 0xc000_0193];
-
-/// SESSION_SETUP responses of SMB 2 and 3 (MS-SMB2, 2.2.6) and SMB 1 (MS-CIFS, 2.2.4.53).
-///
-/// A guest or anonymous session is no log-in: it is neither accepted nor failed.
-pub(super) fn smb(segment: &[u8]) -> Option<Outcome> {
-    let mut session = Reader(segment);
-    let (0, len) = (session.u8()?, session.u24()?) else { return None };
-    let message = session.take(len.min(session.0.len()))?;
-    let (status, guest) = match message {
-        [0xfe, b'S', b'M', b'B', ..] => smb2_setup(message)?,
-        [0xff, b'S', b'M', b'B', ..] => smb1_setup(message)?,
-        _ => return None,
-    };
-    match status {
-        0 if !guest => Some(Accepted),
-        status if REFUSED.contains(&status) => Some(Failed),
-        _ => None,
-    }
-}
-
-fn smb2_setup(message: &[u8]) -> Option<(u32, bool)> {
-    let (command, flags) = (be16(message, 12)?.swap_bytes(), be32(message, 16)?.swap_bytes());
-    let status = be32(message, 8)?.swap_bytes();
-    // An error response has a body of its own kind: its flags say nothing.
-    let guest = status == 0 && be16(message, 66)?.swap_bytes() & 3 != 0;
-    (command == 1 && flags & 1 != 0).then_some((status, guest))
-}
-
-fn smb1_setup(message: &[u8]) -> Option<(u32, bool)> {
-    let (command, reply) = (message.get(4)?, message.get(9)? & 0x80 != 0);
-    let status = be32(message, 5)?.swap_bytes();
-    let guest = status == 0 && be16(message, 37)?.swap_bytes() & 1 != 0;
-    (*command == 0x73 && reply).then_some((status, guest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,38 +149,5 @@ mod tests {
         assert_eq!(mqtt(&[0x20, 6, 1, 0, 3, 0x21, 0, 10]), Some(Accepted));
         assert_eq!(mqtt(&[0x20, 6, 0, 0x87, 9, 0x21, 0, 10]), None);
         assert_eq!(mqtt(&[0x30, 2, 0, 5]), None);
-    }
-
-    fn smb2(command: u8, status: u32, flags: u8) -> Vec<u8> {
-        let mut message = vec![0; 73];
-        message[..4].copy_from_slice(b"\xfeSMB");
-        message[8..12].copy_from_slice(&status.to_le_bytes());
-        message[12] = command;
-        message[16] = 1;
-        message[64] = 9;
-        message[66] = flags;
-        [vec![0, 0, 0, 73], message].concat()
-    }
-
-    fn smb1(command: u8, status: u32, action: u8) -> Vec<u8> {
-        let mut message = vec![0; 43];
-        message[..5].copy_from_slice(&[0xff, b'S', b'M', b'B', command]);
-        message[5..9].copy_from_slice(&status.to_le_bytes());
-        message[9] = 0x98;
-        message[32] = 3;
-        message[37] = action;
-        [vec![0, 0, 0, 43], message].concat()
-    }
-
-    #[test]
-    fn smb_session_setup_fails_succeeds_or_goes_on() {
-        for (build, command) in [(smb2 as fn(u8, u32, u8) -> Vec<u8>, 1), (smb1, 0x73)] {
-            assert_eq!(smb(&build(command, 0xc000_006d, 0)), Some(Failed));
-            assert_eq!(smb(&build(command, 0xc000_0234, 0)), Some(Failed));
-            assert_eq!(smb(&build(command, 0xc000_0016, 0)), None, "more processing required");
-            assert_eq!(smb(&build(command, 0, 0)), Some(Accepted));
-            assert_eq!(smb(&build(command, 0, 1)), None, "guest");
-            assert_eq!(smb(&build(command + 1, 0xc000_006d, 0)), None, "another command");
-        }
     }
 }

@@ -9,14 +9,16 @@ use std::io::Write;
 
 mod access;
 mod devices;
+mod domain;
 mod floods;
 mod gear;
 mod habits;
 mod lan;
 mod malware;
-mod plaintext;
+pub mod plaintext;
 mod recon;
 mod sensor;
+mod together;
 mod windows;
 
 /// An alert that a scenario must raise.
@@ -92,12 +94,14 @@ pub fn all() -> Vec<Scenario> {
         lan::TABLE,
         access::TABLE,
         windows::TABLE,
+        domain::TABLE,
         malware::TABLE,
         plaintext::TABLE,
         devices::TABLE,
         habits::TABLE,
         gear::TABLE,
         sensor::TABLE,
+        together::TABLE,
     ]
     .concat()
 }

@@ -1,4 +1,4 @@
-//! The sensor itself: capture_loss, blind.
+//! The sensor itself: capture_loss, blind, sensor_trouble.
 
 use super::{Scenario, alert, raises, silent};
 use crate::traffic::conversation::Conversation;
@@ -48,7 +48,32 @@ pub const TABLE: &[Scenario] = &[
         "A minute of ordinary traffic, then four minutes in which only broadcasts and multicasts arrive, ten a second: a plain switch port.",
         broadcasts_only,
     ),
+    raises(
+        "sensor_trouble",
+        &[alert("sensor_trouble", "", "")],
+        "Four minutes of ordinary traffic; after two the clock that stamps the frames is set back by two hours.",
+        |t| clock_set(t, -7_200 * SEC),
+    ),
+    silent("sensor_trouble_under", "The same, with a clock that is set back by 20 s.", |t| {
+        clock_set(t, -20 * SEC)
+    }),
+    silent(
+        "sensor_trouble_harmless",
+        "Ordinary traffic, a night without a frame, ordinary traffic, some of it a tenth of a second out of order.",
+        night,
+    ),
 ];
+
+fn clock_set(t: &mut Trace, by: i64) {
+    background(t, 0, 4 * MIN, 12);
+    t.clock_set = (2 * MIN, by);
+}
+
+fn night(t: &mut Trace) {
+    background(t, 0, 2 * MIN, 6);
+    background(t, 600 * MIN, 602 * MIN, 6);
+    t.clock_set = (601 * MIN, -100 * MS);
+}
 
 fn downloads(t: &mut Trace, bytes: usize, lose_one_in: u64) {
     background(t, 0, 3 * MIN, 10);

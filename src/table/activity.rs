@@ -1,0 +1,249 @@
+//! What a device does: at which hours, how long it is silent, on which ports it answers, with whom it moves most bytes.
+//!
+//! All of it has a fixed size: 56 bytes for the hours and silences of every device, and for those that take part in
+//! connections a box with at most `MAX_SERVICES` ports, `MAX_PEERS` peers and `MAX_DAYS` days. Nothing here is touched per packet: presence
+//! moves once a minute, the rest when a flow is answered or over.
+
+use crate::addr::Ip;
+use crate::time::Timestamp;
+
+/// Ports remembered per device; the one not seen for longest makes room.
+const MAX_SERVICES: usize = 16;
+/// Peers remembered per device. Space-saving: a new one takes the place and the count of the smallest.
+const MAX_PEERS: usize = 8;
+/// Days of bytes kept, without the running one.
+const MAX_DAYS: usize = 7;
+/// What an hour of presence adds to its slot; each day takes an eighth. A device that is there every day tends to 248.
+const PRESENT: u8 = 31;
+
+/// When a device is usually there, and how long its silences last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Presence by hour of the day (UTC), 0 to 255.
+    pub hours: [u8; 24],
+    /// The longest silence of each of the last seven days, minutes.
+    gaps: [u16; 7],
+    /// Hour since 1970 of the last presence noted.
+    hour: i32,
+    /// Last frame when presence was last noted; [`Timestamp::MIN`] before the first time in this run.
+    pub seen_at: Timestamp,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Presence { hours: [0; 24], gaps: [0; 7], hour: 0, seen_at: Timestamp::MIN }
+    }
+}
+
+impl Presence {
+    /// It was there in this hour (since 1970).
+    pub fn there(&mut self, hour: i64) {
+        let hour = i32::try_from(hour).unwrap_or(0);
+        if hour == self.hour {
+            return;
+        }
+        let passed = i64::from(hour) - i64::from(self.hour);
+        if passed > 0 && self.hour > 0 {
+            self.pass(passed);
+        }
+        self.hour = hour;
+        let slot = &mut self.hours[hour.rem_euclid(24) as usize];
+        *slot = slot.saturating_add(PRESENT);
+    }
+
+    /// Every slot that came by loses an eighth; every day that begins forgets the silences of a week ago.
+    fn pass(&mut self, hours: i64) {
+        for step in 1..=hours.min(24 * 30) {
+            let hour = i64::from(self.hour) + step;
+            let slot = &mut self.hours[hour.rem_euclid(24) as usize];
+            *slot -= slot.div_ceil(8);
+            if hour.rem_euclid(24) == 0 {
+                self.gaps[hour.div_euclid(24).rem_euclid(7) as usize] = 0;
+            }
+        }
+    }
+
+    /// A silence of so many minutes is over.
+    pub fn silent(&mut self, minutes: i64) {
+        let minutes = minutes.max(0);
+        let today = &mut self.gaps[(self.hour.div_euclid(24)).rem_euclid(7) as usize];
+        *today = (*today).max(u16::try_from(minutes).unwrap_or(u16::MAX));
+    }
+
+    /// The longest silence of the last week, minutes.
+    pub fn usual_gap(&self) -> u16 {
+        self.gaps.iter().copied().max().unwrap_or(0)
+    }
+
+    /// From the store: the hours, the longest silence, and the hour of the last presence.
+    pub fn restore(hours: &[u8], gap: u16, hour: i64) -> Presence {
+        let mut presence = Presence { hour: i32::try_from(hour).unwrap_or(0), ..Presence::default() };
+        for (slot, value) in presence.hours.iter_mut().zip(hours) {
+            *slot = *value;
+        }
+        presence.silent(i64::from(gap));
+        presence
+    }
+}
+
+/// A port on which a device answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Port.
+    pub port: u16,
+    /// TCP; else UDP.
+    pub tcp: bool,
+    /// It answered somebody outside.
+    pub outside: bool,
+    /// Day (since 1970) when it last did.
+    pub day: i32,
+}
+
+/// What takes part in connections has besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Ports on which it answers.
+    pub services: Vec<Service>,
+    /// With whom it moves most bytes: both directions, most first, halved every day.
+    pub peers: Vec<(Ip, u64)>,
+    /// Bytes received and sent on the days before this one, latest first: day (since 1970), received, sent.
+    pub days: Vec<(i64, u64, u64)>,
+}
+
+impl Activity {
+    /// It answered; true when that port is new.
+    pub fn serves(&mut self, port: u16, tcp: bool, outside: bool, day: i64) -> bool {
+        let day = i32::try_from(day).unwrap_or(0);
+        if let Some(known) = self.services.iter_mut().find(|s| s.port == port && s.tcp == tcp) {
+            let more = outside && !known.outside;
+            (known.day, known.outside) = (day, known.outside || outside);
+            return more;
+        }
+        if self.services.len() >= MAX_SERVICES
+            && let Some(oldest) = (0..MAX_SERVICES).min_by_key(|i| self.services[*i].day)
+        {
+            if self.services[oldest].day == day {
+                return false;
+            }
+            self.services.swap_remove(oldest);
+        }
+        self.services.push(Service { port, tcp, outside, day });
+        true
+    }
+
+    /// Bytes moved to and from a peer.
+    pub fn talked(&mut self, peer: Ip, bytes: u64) {
+        let at = match self.peers.iter().position(|(ip, _)| *ip == peer) {
+            Some(at) => at,
+            None if self.peers.len() < MAX_PEERS => {
+                self.peers.push((peer, 0));
+                self.peers.len() - 1
+            }
+            None => {
+                self.peers[MAX_PEERS - 1].0 = peer;
+                MAX_PEERS - 1
+            }
+        };
+        self.peers[at].1 = self.peers[at].1.saturating_add(bytes);
+        let mut at = at;
+        while at > 0 && self.peers[at - 1].1 < self.peers[at].1 {
+            self.peers.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+
+    /// A day is over.
+    pub fn close_day(&mut self, day: i64, received: u64, sent: u64) {
+        self.days.retain(|(d, ..)| *d < day);
+        self.days.insert(0, (day, received, sent));
+        self.days.truncate(MAX_DAYS);
+        for (_, bytes) in &mut self.peers {
+            *bytes /= 2;
+        }
+    }
+
+    /// The days of a stored record, latest first.
+    pub fn restore_days(&mut self, days: impl Iterator<Item = (i64, u64, u64)>) {
+        self.days = days.take(MAX_DAYS).collect();
+    }
+
+    /// Takes in another device's, which turned out to be this one.
+    pub fn absorb(&mut self, other: Activity) {
+        for s in other.services {
+            self.serves(s.port, s.tcp, s.outside, i64::from(s.day));
+        }
+        for (ip, bytes) in other.peers {
+            self.talked(ip, bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hours_of_every_day_stand_out_and_habits_given_up_fade() {
+        let mut p = Presence::default();
+        for day in 20_000..20_060i64 {
+            p.there(day * 24 + 8);
+            if day < 20_030 {
+                p.there(day * 24 + 22);
+            }
+        }
+        assert!(p.hours[8] > 200 && p.hours[22] < 20 && p.hours[3] == 0, "{:?}", p.hours);
+    }
+
+    #[test]
+    fn the_longest_silence_of_a_week_counts() {
+        let mut p = Presence::default();
+        p.there(20_000 * 24);
+        p.silent(600);
+        p.there(20_003 * 24);
+        p.silent(20);
+        assert_eq!(p.usual_gap(), 600);
+        p.there(20_008 * 24);
+        assert_eq!(p.usual_gap(), 20, "a week later");
+        assert_eq!(Presence::restore(&p.hours, 20, 20_008 * 24).usual_gap(), 20);
+    }
+
+    #[test]
+    fn the_largest_peers_stay_among_many_small_ones() {
+        let mut a = Activity::default();
+        for n in 0..2_000u32 {
+            a.talked(Ip::v4([10, 0, (n >> 8) as u8, n as u8]), 10);
+            a.talked(Ip::v4([192, 0, 2, 1]), 5_000);
+        }
+        assert_eq!((a.peers.len(), a.peers[0]), (MAX_PEERS, (Ip::v4([192, 0, 2, 1]), 10_000_000)));
+    }
+
+    #[test]
+    fn ports_are_few_and_old_ones_make_room() {
+        let mut a = Activity::default();
+        for port in 0..100 {
+            a.serves(port, true, false, 1);
+        }
+        assert_eq!(a.services.len(), MAX_SERVICES);
+        assert!(a.serves(22, true, false, 2) && !a.serves(22, true, false, 3) && a.serves(22, true, true, 3));
+        assert_eq!(a.services.len(), MAX_SERVICES);
+    }
+
+    proptest! {
+        #[test]
+        fn activity_stays_within_its_bounds(steps in proptest::collection::vec((0..3u8, any::<u16>(), any::<u64>(), 0i64..60_000), 0..300)) {
+            let (mut a, mut p) = (Activity::default(), Presence::default());
+            for (what, port, bytes, day) in steps {
+                match what {
+                    0 => { a.serves(port, bytes % 2 == 0, bytes % 3 == 0, day); }
+                    1 => a.talked(Ip::v4([10, 0, (port >> 8) as u8, port as u8]), bytes),
+                    _ => a.close_day(day, bytes, bytes),
+                }
+                p.there(day * 7);
+                p.silent(bytes as i64);
+            }
+            prop_assert!(a.services.len() <= MAX_SERVICES && a.peers.len() <= MAX_PEERS && a.days.len() <= MAX_DAYS);
+            prop_assert!(a.peers.is_sorted_by(|x, y| x.1 >= y.1));
+        }
+    }
+}
