@@ -181,6 +181,7 @@ mod tests {
             kind: kind::DISCOVER,
             xid: 1,
             client_mac: client,
+            client_id: b"",
             client_ip: Ip::UNSPECIFIED,
             your_ip: Ip::UNSPECIFIED,
             relay_ip: ip(relay),
