@@ -48,7 +48,7 @@ export function deviceView(view) {
       h(
         "div",
         { class: "columns" },
-        h("div", { class: "stack" }, facts(device), names(device)),
+        h("div", { class: "stack" }, facts(device), habits(device.habits), names(device)),
         h("div", { class: "stack" }, form(device), alerts),
       ),
     );
@@ -144,6 +144,26 @@ function facts(d) {
         h("span", { title: exactBytes(d.bytes_out_today) }, `↑ ${bytes(d.bytes_out_today)}`),
       ),
       d.risk === null ? [] : line("device.risk", risk(d.risk, d.risk_why)),
+    ),
+  );
+}
+
+function habits(known) {
+  if (!known) return [];
+  const line = (key, ...value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
+  const day = { day: known.day, of: known.of };
+  const usual = [`↓ ${bytes(known.usual_in_bytes)}`, "  ", `↑ ${bytes(known.usual_out_bytes)}`];
+  return h(
+    "section",
+    { class: "card habits" },
+    h("h2", {}, t("device.habits")),
+    h("p", {}, t(`habits.${known.state}`, day), " ", h("small", {}, t(`habits.${known.state}.why`))),
+    h(
+      "dl",
+      { class: "facts-list" },
+      line("habits.destinations", String(known.destinations)),
+      line("habits.services", known.services.length ? known.services.join(", ") : t("none")),
+      known.usual_out_bytes === null ? [] : line("habits.usual", usual),
     ),
   );
 }

@@ -333,6 +333,12 @@ impl Habits {
         (fresh && !varied).then_some(Fresh { settled, days, place: None, way: false, usual })
     }
 
+    /// Whether a destination, by name (zero: none) or by network, is usual for a device that was learned.
+    pub fn is_usual(&self, key: DeviceKey, name: u32, net: u32) -> bool {
+        let device = self.devices.get(&key).filter(|device| device.days > self.rules.learning_days);
+        device.is_some_and(|device| device.places.knows([name, 0], net))
+    }
+
     /// The device sent `up` bytes to a destination outside and received `down`; the sums when the destination is not
     /// usual for it and its learning time is over.
     pub fn moved(
