@@ -154,7 +154,9 @@ impl Handle {
     fn shrink(&mut self, budget: u64) -> Result<bool, StoreError> {
         let others = self.read(|txn| {
             let habits = txn.open_table(HABITS)?.len()? * HABIT_BYTES;
-            SERIES.into_iter().try_fold(habits, |n, table| Ok(n + txn.open_table(table)?.len()? * POINT_BYTES))
+            SERIES
+                .into_iter()
+                .try_fold(habits, |n, table| Ok(n + txn.open_table(table)?.len()? * POINT_BYTES))
         })?;
         let mut live = self.known.device_bytes + self.known.counts.bytes + others;
         if live <= budget {

@@ -138,7 +138,7 @@ impl Volume {
 }
 
 /// What one device usually does.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Baseline {
     /// Days on which it was seen.
     days: u16,
