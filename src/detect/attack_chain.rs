@@ -284,7 +284,8 @@ mod tests {
             .filter(|k| !k.mitre.is_empty() && stage_of(k.mitre).is_none())
             .map(|k| k.id)
             .collect();
-        // A new device or an exposed service is a door, not a step through it.
+        // A new device or an exposed service is a door, not a step through it; a device that is gone or changed is a sign
+        // of something, by nobody in particular.
         let on_purpose = ["new_device", "device_gone", "identity_change", "blind"];
         assert!(without.iter().all(|id| on_purpose.contains(id)), "{without:?}");
     }

@@ -87,7 +87,7 @@ impl DeviceGone {
             "floor_s" => self.settings.floor_s,
         };
         let summary = format!(
-            "{name} has been silent for {} minutes; its longest silence of the last week was {} minutes",
+            "{name} has been silent for {} min; its longest silence of the last week was {} min",
             seconds / 60,
             usual / 60
         );

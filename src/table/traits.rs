@@ -172,7 +172,7 @@ pub fn alike(a: &str, b: &str) -> u32 {
     let (a, b) = (set(a), set(b));
     let both: u32 = (0..2).map(|i| (a[i] & b[i]).count_ones()).sum();
     let either: u32 = (0..2).map(|i| (a[i] | b[i]).count_ones()).sum();
-    if either == 0 { 100 } else { 100 * both / either }
+    (100 * both).checked_div(either).unwrap_or(100)
 }
 
 /// The family of operating systems that a DHCP client belongs to, when vendor class or parameter list tells.
