@@ -192,7 +192,6 @@ mod tests {
             host_name: b"",
             vendor_class: b"",
             parameters: b"",
-            client_id: b"",
         };
         b.see(&Observation::Dhcp(&DhcpSeen { mac: station, source: ip("0.0.0.0"), message: &message }));
     }
