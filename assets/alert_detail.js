@@ -1,12 +1,13 @@
 // One alert in full: who, whom, the numbers against their limits, what it means and what to do.
 
 import { acknowledge, mute } from "./actions.js";
-import { h, name } from "./dom.js";
+import { fill, h, name } from "./dom.js";
 import { count, decimal, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kind, kindTitle } from "./kinds.js";
 import { badge, deviceHref, partyName, sentenceOf, when, word } from "./parts.js";
+import { placeOf } from "./places.js";
 import { now } from "./state.js";
 
 const TEXTS = ["what", "why", "harmless", "todo", "silence"];
@@ -84,6 +85,12 @@ function party(label, subject, side) {
   const href = deviceHref(subject);
   const title = name(partyName(subject));
   const line = (key, value) => value && h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
+  const where = h("div", { hidden: true });
+  placeOf(subject.ip).then((words) => {
+    if (!words) return;
+    fill(where, h("dt", {}, t("place")), h("dd", {}, words));
+    where.hidden = false;
+  });
   return h(
     "div",
     { class: "party" },
@@ -95,6 +102,7 @@ function party(label, subject, side) {
       line("address", subject.ip),
       line("port", subject.port && String(subject.port)),
       line("station", subject.mac),
+      where,
     ),
     subject.ip &&
       h(

@@ -228,6 +228,7 @@ const WORDS = {
   address: ["Address", "Adres"],
   addresses: ["Addresses", "Adressen"],
   station: ["MAC", "MAC"],
+  place: ["Place", "Plaats"],
   "who acts": ["Who acts", "Wie doet het"],
   whom: ["On whom", "Bij wie"],
   "its alerts": ["Its other alerts", "Andere meldingen hiervan"],

@@ -8,6 +8,7 @@ import { t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { cardHead, empty, parties, sentenceOf, setWhen, when } from "./parts.js";
+import { placeOf } from "./places.js";
 import { SEVERITIES, now, state, worst } from "./state.js";
 import { trafficCard } from "./traffic.js";
 
@@ -269,7 +270,8 @@ function talkerRow(talker) {
     const text = x.name || x.vendor || x.ip;
     setText(label, text);
     setAttr(label, "title", [text, x.ip, x.mac, x.vendor].filter(Boolean).join(" · "));
-    setText(place, x.inside ? (text === x.ip ? "" : x.ip) : t("outside"));
+    if (x.inside) setText(place, text === x.ip ? "" : x.ip);
+    else placeOf(x.ip).then((words) => setText(place, words || t("outside")));
     down.style.width = `${(100 * x.in_bytes_per_second) / most}%`;
     up.style.width = `${(100 * x.out_bytes_per_second) / most}%`;
     setText(figure, rate(total(x)));

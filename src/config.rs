@@ -176,6 +176,18 @@ impl Config {
             );
             return wrong("dashboard.max_viewers", message);
         }
+        let mut names = std::collections::BTreeSet::new();
+        for list in &self.feeds.lists {
+            if let Some(problem) = list.problem() {
+                return wrong("feeds.lists", problem);
+            }
+            if !names.insert(list.name()) {
+                return wrong(
+                    "feeds.lists",
+                    format!("{:?} stands there twice; give each its own name", list.name()),
+                );
+            }
+        }
         Ok(())
     }
 

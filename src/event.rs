@@ -313,6 +313,26 @@ pub struct DeviceRecord {
     pub more: Option<DeviceDetails>,
 }
 
+/// What a device usually does, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct HabitRecord {
+    /// `learning`, `settled` (does few things, so a new one is told), `busy` (too varied to judge by where it goes), or
+    /// `paused` (learns nothing while a grave alert is open about it).
+    pub state: String,
+    /// Day of its learning time: days on which it was seen, at most `of`.
+    pub day: u16,
+    /// Days of the learning time.
+    pub of: u16,
+    /// Destinations that are usual for it.
+    pub destinations: u32,
+    /// Ports that it usually serves, such as `tcp/443`.
+    pub services: Vec<String>,
+    /// Bytes it sends out of the network on a usual day; `None` on its first.
+    pub usual_out_bytes: Option<u64>,
+    /// Bytes it receives from outside on a usual day.
+    pub usual_in_bytes: Option<u64>,
+}
+
 /// What only the page of one device shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
 pub struct DeviceDetails {
@@ -370,26 +390,6 @@ pub struct DayRecord {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-}
-
-/// What a device usually does, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct HabitRecord {
-    /// `learning`, `settled` (does few things, so a new one is told), `busy` (too varied to judge by where it goes), or
-    /// `paused` (learns nothing while a grave alert is open about it).
-    pub state: String,
-    /// Day of its learning time: days on which it was seen, at most `of`.
-    pub day: u16,
-    /// Days of the learning time.
-    pub of: u16,
-    /// Destinations that are usual for it.
-    pub destinations: u32,
-    /// Ports that it usually serves, such as `tcp/443`.
-    pub services: Vec<String>,
-    /// Bytes it sends out of the network on a usual day; `None` on its first.
-    pub usual_out_bytes: Option<u64>,
-    /// Bytes it receives from outside on a usual day.
-    pub usual_in_bytes: Option<u64>,
 }
 
 /// A name and where it came from.

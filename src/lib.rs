@@ -26,17 +26,19 @@
 //! | [`csv`] | 3 | records as CSV |
 //! | [`table`] | 3 | bounded state: flows, hosts, devices, names, reassembly |
 //! | [`observe`] | 4 | what a frame meant |
-//! | [`feeds`] | 4 | lists of known bad addresses and names |
+//! | [`feeds`] | 4 | lists of known bad addresses, names, URLs and fingerprints |
 //! | [`detect`] | 5 | one file per kind of alert |
 //! | [`command`] | 5 | what HTTP may ask of the loop |
 //! | [`store`] | 5 | the redb file |
 //! | [`bus`] | 5 | bounded fan-out of encoded events |
 //! | [`engine`] | 6 | frames in, events out |
 //! | [`config`] | 7 | settings: file, environment, command line, checked |
+//! | [`fetch`] | 8 | lists fetched over HTTPS and compiled, in a process of its own |
 //! | [`http`] | 8 | the dashboard: hyper as the wire, tide as the router |
 //! | [`logs`] | 8 | log lines to the journal and to a bounded file |
 //! | [`machine`] | 8 | processor, memory, temperature, disk |
 //! | [`pages`] | 8 | code that only starting up needed, given back |
+//! | [`places`] | 8 | where outside addresses are, from files of the owner |
 //! | [`service`] | 8 | systemd readiness and watchdog, the claim code, the local socket |
 //! | [`run`] | 9 | owns everything, drives it |
 //! | [`cli`] | 10 | the commands |
@@ -61,6 +63,8 @@ pub mod detect;
 pub mod engine;
 pub mod event;
 pub mod feeds;
+#[cfg(feature = "live")]
+pub mod fetch;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "live")]
@@ -70,6 +74,8 @@ pub mod machine;
 pub mod observe;
 #[cfg(feature = "live")]
 pub mod pages;
+#[cfg(feature = "http")]
+pub mod places;
 #[cfg(all(feature = "live", feature = "store", feature = "http"))]
 pub mod run;
 #[cfg(feature = "live")]

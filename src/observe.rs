@@ -6,9 +6,10 @@ use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, Side};
 use crate::table::habits::{Fresh, Upload};
 use crate::table::identity::Change;
+use crate::table::reassembly::Odd;
 use crate::wire::{
-    arp::Arp, coap, dhcp, dns, http, industrial, kerberos, ldap, login, mqtt, nbns, rdp, rpc, rtsp, smb,
-    ssdp, tls,
+    arp::Arp, coap, credential, dhcp, dns, http, icmp, industrial, kerberos, ldap, login, mqtt, nbns,
+    portmap, rdp, rpc, rtsp, smb, spoken::Protocol, ssdp, stratum, tls,
 };
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
@@ -39,6 +40,8 @@ pub enum Observation<'a> {
         source: Ip,
         /// Who is pinged.
         target: Ip,
+        /// What it carries.
+        load: icmp::Load,
     },
     /// An ICMP or ICMPv6 echo reply.
     EchoReply {
@@ -46,6 +49,8 @@ pub enum Observation<'a> {
         source: Ip,
         /// Who had asked.
         target: Ip,
+        /// What it carries.
+        load: icmp::Load,
     },
     /// A DNS message over UDP or TCP port 53.
     Dns(&'a DnsSeen<'a>),
@@ -77,14 +82,35 @@ pub enum Observation<'a> {
     TlsClient(&'a Flow, &'a tls::ClientHello),
     /// A TLS ServerHello, with the certificate when readable.
     TlsServer(&'a Flow, &'a tls::ServerHello),
-    /// The first HTTP request head of a connection.
+    /// An HTTP request head, each one of the connection.
     HttpRequest(&'a Flow, &'a http::Request),
+    /// Another piece of an HTTP request whose head or body is not yet whole.
+    HttpUnfinished(&'a Flow),
     /// Status code of an HTTP response, each one of the connection.
     HttpStatus(&'a Flow, u16),
     /// An SSH identification string: software, and whether the server sent it.
     Ssh(&'a Flow, &'a str, bool),
     /// A server said in the clear what it thinks of a log-in.
     Login(&'a Flow, login::Service, login::Outcome),
+    /// A password that could be read; never the password.
+    Credential(&'a Flow, &'a credential::Seen),
+    /// Text that people or programs wrote, readable on the way: requests, the beginnings of bodies, mail.
+    Content(&'a Flow, &'a [u8]),
+    /// Signs of an attack in an HTTP request, or their proof in its answer.
+    WebAttack(&'a Flow, &'a http::attack::Seen),
+    /// A line between a miner and its pool.
+    Stratum(&'a Flow, &'a stratum::Said<'a>),
+    /// A request to a router for an open port, or its answer (NAT-PMP, PCP).
+    PortMapping {
+        /// Sender.
+        source: Ip,
+        /// Receiver.
+        target: Ip,
+        /// What it says.
+        message: portmap::Message,
+    },
+    /// The server (TCP) or the client (UDP) of a flow spoke for the first time, and it is known what.
+    Spoken(&'a Flow, Protocol),
     /// Something said over SMB. Log-in outcomes come as `Login` too; calls through pipes come as `Rpc`.
     Smb(&'a Flow, &'a smb::Said<'a>),
     /// A Kerberos message, over UDP or TCP.
@@ -105,10 +131,24 @@ pub enum Observation<'a> {
     Rpc(&'a Flow, &'a rpc::Said),
     /// A device does something that it never did before, or sends out more than it usually does.
     Habit(&'a HabitSeen<'a>),
+    /// A UDP flow went on: the 2nd, 4th, 8th, … 256th and then every 256th datagram of one side. The number is how many
+    /// came since the one before.
+    Steps(&'a Flow, Side, u32),
+    /// Another 32 packets to one host that belong to no flow.
+    Burst(&'a BurstSeen),
+    /// The source of a frame was not heard of for ten minutes or more. Also group addresses, which no station has.
+    Station(MacAddr),
+    /// A fragment, or what became of some, that no honest sender makes.
+    Fragment(&'a FragmentSeen),
+    /// An ICMP or ICMPv6 redirect.
+    Redirect(&'a RedirectSeen),
+    /// An IPv6 router advertisement.
+    Router(&'a RouterSeen),
+    /// The first bytes of a client are those of a scanner that wants to know what answers: which one, and whether they
+    /// prove it alone.
+    Probe(&'a Flow, &'static str, bool),
     /// A station never seen before by this monitor.
     DeviceNew(&'a DeviceSeen),
-    /// Something happened to a known device: it took another station address, is not what it was, or is silent.
-    DeviceChanged(&'a DeviceChanged<'a>),
     /// An alert was raised, or one that is open became more severe.
     Alert(&'a Alert),
     /// An incident beyond the budget of alerts; it is told nowhere else.
@@ -122,6 +162,8 @@ pub enum Observation<'a> {
     },
     /// What the sensor reads of itself, every few seconds while it runs.
     Sensor(&'a SensorState<'a>),
+    /// Something happened to a known device: it took another station address, is not what it was, or is silent.
+    DeviceChanged(&'a DeviceChanged<'a>),
     /// Once a second of engine time: what capture itself did in that second.
     Second(&'a SensorSecond),
 }
@@ -148,8 +190,12 @@ pub mod interest {
     pub const LOGIN: u64 = 1 << 16;
     pub const DEVICE: u64 = 1 << 17;
     pub const SECOND: u64 = 1 << 18;
-    pub const SSDP: u64 = 1 << 33;
-    pub const DEVICE_CHANGED: u64 = 1 << 38;
+    pub const CREDENTIAL: u64 = 1 << 24;
+    pub const CONTENT: u64 = 1 << 25;
+    pub const WEB_ATTACK: u64 = 1 << 26;
+    pub const STRATUM: u64 = 1 << 31;
+    pub const PORT_MAPPING: u64 = 1 << 32;
+    pub const SPOKEN: u64 = 1 << 34;
     pub const ALERT: u64 = 1 << 40;
     pub const SENSOR: u64 = 1 << 41;
     pub const SMB: u64 = 1 << 19;
@@ -161,6 +207,38 @@ pub mod interest {
     pub const IOT: u64 = 1 << 37;
     pub const RPC: u64 = 1 << 20;
     pub const HABIT: u64 = 1 << 39;
+    pub const SSDP: u64 = 1 << 33;
+    pub const DEVICE_CHANGED: u64 = 1 << 38;
+    pub const BURST: u64 = 1 << 27;
+    pub const FRAGMENT: u64 = 1 << 28;
+    pub const ICMP: u64 = 1 << 29;
+    pub const ROUTER: u64 = 1 << 30;
+    pub const STATION: u64 = 1 << 43;
+    pub const PROBE: u64 = 1 << 44;
+}
+
+impl<'a> Observation<'a> {
+    /// What an HTTP connection said.
+    pub(crate) fn of_http(flow: &'a Flow, said: &'a http::talk::Said<'a>) -> Observation<'a> {
+        use http::talk::Said;
+        match said {
+            Said::Request(request) => Observation::HttpRequest(flow, request),
+            Said::Status(status) => Observation::HttpStatus(flow, *status),
+            Said::Unfinished => Observation::HttpUnfinished(flow),
+            Said::Credential(seen) => Observation::Credential(flow, seen),
+            Said::Attack(seen) => Observation::WebAttack(flow, seen),
+            Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
+
+    /// What a log-in conversation said.
+    pub(crate) fn of_login(flow: &'a Flow, said: &'a login::Said<'a>) -> Observation<'a> {
+        match said {
+            login::Said::Credential(seen) => Observation::Credential(flow, seen),
+            login::Said::Outcome(service, outcome) => Observation::Login(flow, *service, *outcome),
+            login::Said::Content(text) => Observation::Content(flow, text),
+        }
+    }
 }
 
 impl Observation<'_> {
@@ -183,9 +261,17 @@ impl Observation<'_> {
             Observation::Dhcp(_) | Observation::Dhcp6 { .. } => interest::DHCP,
             Observation::Ssdp(_) => interest::SSDP,
             Observation::TlsClient(..) | Observation::TlsServer(..) => interest::TLS,
-            Observation::HttpRequest(..) | Observation::HttpStatus(..) => interest::HTTP,
+            Observation::HttpRequest(..) | Observation::HttpStatus(..) | Observation::HttpUnfinished(_) => {
+                interest::HTTP
+            }
+            Observation::Credential(..) => interest::CREDENTIAL,
+            Observation::Content(..) => interest::CONTENT,
+            Observation::WebAttack(..) => interest::WEB_ATTACK,
             Observation::Ssh(..) => interest::SSH,
             Observation::Login(..) => interest::LOGIN,
+            Observation::Stratum(..) => interest::STRATUM,
+            Observation::PortMapping { .. } => interest::PORT_MAPPING,
+            Observation::Spoken(..) => interest::SPOKEN,
             Observation::Alert(_) | Observation::Folded(_) => interest::ALERT,
             Observation::ClockStep { .. } | Observation::Sensor(_) => interest::SENSOR,
             Observation::Smb(..) => interest::SMB,
@@ -197,6 +283,12 @@ impl Observation<'_> {
             Observation::Coap(..) | Observation::Rtsp(..) => interest::IOT,
             Observation::Rpc(..) => interest::RPC,
             Observation::Habit(_) => interest::HABIT,
+            Observation::Steps(..) | Observation::Burst(_) => interest::BURST,
+            Observation::Station(_) => interest::STATION,
+            Observation::Fragment(_) => interest::FRAGMENT,
+            Observation::Redirect(_) => interest::ICMP,
+            Observation::Router(_) => interest::ROUTER,
+            Observation::Probe(..) => interest::PROBE,
             Observation::DeviceNew(_) => interest::DEVICE,
             Observation::DeviceChanged(_) => interest::DEVICE_CHANGED,
             Observation::Second(_) => interest::SECOND,
@@ -288,6 +380,77 @@ pub struct SsdpSeen<'a> {
     pub message: &'a ssdp::Message<'a>,
 }
 
+/// What a packet outside any flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loose {
+    /// An echo request.
+    Ask = 0,
+    /// An echo reply.
+    Reply = 1,
+    /// IPv6 neighbour discovery other than router advertisements, and multicast listener reports.
+    Neighbor = 2,
+    /// Any other ICMP message that is about no flow.
+    Icmp = 3,
+    /// A protocol that is no transport, tunnel or routing protocol, or headers that hide it.
+    Unreadable = 4,
+}
+
+/// Many packets to one host that belong to no flow; the last of them speaks for all.
+#[derive(Clone, Copy, Debug)]
+pub struct BurstSeen {
+    /// Sender of the last one.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// What they are.
+    pub class: Loose,
+    /// How many came since the last time.
+    pub packets: u32,
+}
+
+/// Something odd about fragments.
+#[derive(Clone, Copy, Debug)]
+pub struct FragmentSeen {
+    /// Sender.
+    pub source: Ip,
+    /// Receiver.
+    pub target: Ip,
+    /// What is odd.
+    pub odd: Odd,
+    /// Datagrams that were made whole so far, all hosts together: shows a network on which fragments are lost.
+    pub completed: u64,
+}
+
+/// "Send that through another router."
+#[derive(Clone, Copy, Debug)]
+pub struct RedirectSeen {
+    /// Who says so.
+    pub source: Ip,
+    /// Station that sent the frame; NONE when a tunnel hides it.
+    pub mac: MacAddr,
+    /// Who is told.
+    pub target: Ip,
+    /// The next hop it should take.
+    pub gateway: Ip,
+    /// For what destination.
+    pub destination: Ip,
+}
+
+/// A router advertisement.
+#[derive(Clone, Copy, Debug)]
+pub struct RouterSeen {
+    /// The router's address on the link.
+    pub ip: Ip,
+    /// Station that sent the frame.
+    pub mac: MacAddr,
+    /// For how many seconds it offers itself as a default router; 0: not, or no longer.
+    pub lifetime_s: u16,
+    /// The first prefix it hands out, and its length.
+    pub prefix: Option<(Ip, u8)>,
+    /// The first name server it hands out.
+    pub dns_server: Option<Ip>,
+}
+
 /// A station seen for the first time.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceSeen {
@@ -297,23 +460,6 @@ pub struct DeviceSeen {
     pub ip: Option<Ip>,
     /// Registered vendor.
     pub vendor: Option<&'static str>,
-}
-
-/// A device to which something happened.
-#[derive(Clone, Copy, Debug)]
-pub struct DeviceChanged<'a> {
-    /// What it was first met as.
-    pub key: DeviceKey,
-    /// The station address it uses now; NONE where the link shows none.
-    pub mac: MacAddr,
-    /// The address it used last.
-    pub ip: Option<Ip>,
-    /// The name people know it by.
-    pub name: Option<&'a str>,
-    /// Registered vendor.
-    pub vendor: Option<&'static str>,
-    /// What happened.
-    pub change: &'a Change,
 }
 
 /// The sensor's own readings.
@@ -365,6 +511,23 @@ pub enum Habit<'a> {
     /// It sent more to a destination that is not usual for it; by what flow, and what that adds up to. Again and again
     /// while it goes on.
     Upload(&'a Flow, Upload),
+}
+
+/// A device to which something happened.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceChanged<'a> {
+    /// What it was first met as.
+    pub key: DeviceKey,
+    /// The station address it uses now; NONE where the link shows none.
+    pub mac: MacAddr,
+    /// The address it used last.
+    pub ip: Option<Ip>,
+    /// The name people know it by.
+    pub name: Option<&'a str>,
+    /// Registered vendor.
+    pub vendor: Option<&'static str>,
+    /// What happened.
+    pub change: &'a Change,
 }
 
 /// What the sensor did in one second.

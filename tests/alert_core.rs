@@ -8,7 +8,7 @@ use netmonitor::capture::{Frame, pcap::CaptureFile};
 use netmonitor::detect::KINDS;
 use netmonitor::engine::{Engine, Settings};
 use netmonitor::event::Event;
-use netmonitor::feeds::Builder;
+use netmonitor::feeds::{Builder, Category, Feeds, Format};
 use netmonitor::time::WallTime;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ fn play(id: &str, mutes: Vec<Mute>, allow: Vec<Allow>) -> (Vec<Alert>, u64) {
     let mut engine = Engine::new(Settings { allow, detect, ..Settings::default() }).expect("valid settings");
     let mut lists = Builder::new(0, &Default::default());
     if let Ok(text) = std::fs::read_to_string(file(&format!("{id}.list"))) {
-        lists.add("known", &text);
+        lists.add("known", Category::Other, Format::Auto, &text);
     }
-    engine.set_feeds(Arc::new(lists.build()));
+    engine.set_feeds(Arc::new(Feeds::new(vec![Arc::new(lists.build())])));
     engine.set_mutes(mutes);
     let mut capture = CaptureFile::open(&file(&format!("{id}.pcap.gz"))).expect("every kind has its capture");
     let mut clock = TraceClock::default();

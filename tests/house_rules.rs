@@ -23,10 +23,12 @@ const LEVELS: &[(&str, u32)] = &[
     ("bus", 5),
     ("engine", 6),
     ("config", 7),
+    ("fetch", 8),
     ("http", 8),
     ("logs", 8),
     ("machine", 8),
     ("pages", 8),
+    ("places", 8),
     ("service", 8),
     ("run", 9),
     ("cli", 10),
@@ -179,6 +181,7 @@ fn packages_stay_in_the_folder_that_is_theirs() {
         ("pnet_datalink::", &["capture"]),
         ("argh::", &["cli"]),
         ("env_logger::", &["logs"]),
+        ("ureq::", &["fetch"]),
     ];
     for (path, text) in sources() {
         let own = module(&path);

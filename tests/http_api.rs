@@ -114,6 +114,8 @@ fn answers_are_as_the_api_description_says() {
         ("GET", "/api/traffic?range=24h", "/api/traffic", None, 200),
         ("GET", "/api/traffic?range=1y", "/api/traffic", None, 400),
         ("GET", "/api/talkers?limit=3", "/api/talkers", None, 200),
+        ("GET", "/api/places?ip=8.8.8.8,2001:db8::1", "/api/places", None, 200),
+        ("GET", "/api/places?ip=here", "/api/places", None, 400),
         ("GET", "/api/kinds?lang=nl", "/api/kinds", None, 200),
         ("GET", "/api/kinds?lang=xx", "/api/kinds", None, 400),
         ("GET", "/api/health", "/api/health", None, 200),

@@ -4,11 +4,12 @@ use super::{Outcome, read_config};
 use crate::capture::interfaces;
 use crate::config::{Config, Server};
 use crate::logs::say;
+use crate::places::Database;
 use crate::run;
 use crate::store::{Store, StoreError};
 use argh::FromArgs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// validate settings, permissions, interface, store and lists; exit 1 if `run` would not work
@@ -48,6 +49,7 @@ impl Check {
         parts.push(("store", store(&config)));
         parts.push(("dashboard", dashboard(&config)));
         parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
+        parts.extend(config.network.geoip.iter().map(|path| ("places", places(path))));
         for (part, verdict) in &parts {
             match verdict {
                 Ok(text) => say(&format!("ok     {part:<10}  {text}")),
@@ -105,15 +107,22 @@ fn dashboard(config: &Config) -> Verdict {
     }
 }
 
+fn places(path: &Path) -> Verdict {
+    match Database::open(path) {
+        Ok(database) => Ok(format!("{}: {}, {} days old", path.display(), database.kind, database.days())),
+        Err(error) => Err(format!("{}: {error}; network.geoip names it", path.display())),
+    }
+}
+
 fn lists(config: &Config) -> Vec<Verdict> {
     let mut lists = run::Lists::new(config, crate::addr::Inside::default(), 0);
     lists.load();
-    let verdict = |status: &run::ListStatus| match &status.problem {
-        Some(problem) => Err(problem.clone()),
+    let verdict = |status: run::ListStatus| match status.problem {
+        Some(problem) => Err(format!("{}: {problem}", status.name)),
         None => Ok(format!(
             "{}: {} indicators, {} lines not understood, {} refused",
             status.name, status.taken, status.unreadable, status.refused
         )),
     };
-    lists.status().iter().map(verdict).collect()
+    lists.status().into_iter().map(verdict).collect()
 }

@@ -4,6 +4,7 @@
 mod check;
 mod config;
 mod export;
+mod feeds;
 mod interfaces;
 mod local;
 mod password;
@@ -42,6 +43,7 @@ enum Command {
     Config(config::Show),
     Password(password::Password),
     Export(export::Export),
+    Feeds(feeds::Feeds),
 }
 
 /// Runs the command that the arguments name.
@@ -78,6 +80,7 @@ fn start(command: Command) -> Outcome {
         Command::Config(command) => command.start(),
         Command::Password(command) => command.start(),
         Command::Export(command) => command.start(),
+        Command::Feeds(command) => command.start(),
     }
 }
 

@@ -107,8 +107,8 @@ impl From<CaptureError> for Stop {
 fn engine(config: &Config) -> Result<Engine, Box<dyn std::error::Error>> {
     let mut engine = run::engine(config, engine::Settings::default())?;
     let mut lists = Lists::new(config, config.network.inside(), 0);
-    engine.set_feeds(lists.load());
-    let problems: Vec<&str> = lists.status().iter().filter_map(|l| l.problem.as_deref()).collect();
+    engine.set_feeds(lists.load().into());
+    let problems: Vec<String> = lists.status().into_iter().filter_map(|list| list.problem).collect();
     if problems.is_empty() { Ok(engine) } else { Err(problems.join("; ").into()) }
 }
 

@@ -5,6 +5,7 @@
 use crate::addr::{Inside, Ip, MacAddr, Prefix};
 use crate::detect::Settings;
 use crate::detect::settings::{self, Section};
+use crate::feeds::{Category, Format};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -73,6 +74,10 @@ section! {
         memory_mib: u32 = 24, 8..=1024;
         /// Addresses of routers, where they cannot be learned by listening.
         gateways: Vec<Ip> = Vec::new();
+        /// MaxMind DB files that say where outside addresses are and whose, for the dashboard: city or country, and ASN, such as
+        /// ["/var/lib/GeoIP/GeoLite2-City.mmdb", "/var/lib/GeoIP/GeoLite2-ASN.mmdb"]. Read in place, not loaded. Empty: nothing
+        /// is looked up.
+        geoip: Vec<PathBuf> = Vec::new();
     }
 }
 
@@ -91,6 +96,13 @@ section! {
     Detect {
         /// Seconds in which the same incident adds to its alert instead of raising a new one.
         quiet_period_s: u32 = 3600, 10..=604_800;
+        /// Days on which a device is seen before what it does for the first time is told. A week has seen most habits.
+        learning_days: u16 = 7, 1..=90;
+        /// Days after that on which something new must be seen to become usual. One would learn an attacker overnight.
+        confirm_days: u8 = 3, 1..=30;
+        /// Destinations of a device up to which it counts as settled, so that a new one is told. Cameras and plugs have
+        /// one to five, a phone hundreds.
+        few_destinations: u8 = 16, 1..=24;
         /// What is meant to be so and raises nothing, such as { kind = "port_scan", source = "192.168.1.5" } or
         /// { kind = "outbound_volume", target = "203.0.113.0/24" }: kind, source, target (address or network) and port
         /// (the target's), all that are given must fit. feed_match, arp_spoof and what is critical are hidden only
@@ -164,13 +176,51 @@ section! {
 }
 
 section! {
-    /// Lists of known bad addresses and names.
+    /// Lists of known bad addresses, names, URLs and TLS fingerprints.
     Feeds {
-        /// The lists, each as { path = "/etc/netmonitor/bad.txt", name = "bad" }; `name` is what alerts call it. Addresses,
-        /// networks, domains, URLs, hosts files, one a line, are told apart by themselves.
+        /// The lists. None are fetched unless they stand here. Each has a `path` (a file on this machine) or a `url`
+        /// (`netmonitor feeds update` fetches it; netmonitor-feeds.timer does so once a day), and may have a `name` (what
+        /// alerts call it), a `format`, a `category`, `allow_private` and `ca_file`:
+        ///
+        ///   format         "auto" (by the publisher's address, else told line by line: addresses, networks, domains, URLs,
+        ///                  hosts files, filter lists), "plain", "hosts", "cidr", "feodotracker", "urlhaus", "threatfox",
+        ///                  "sslbl", "openphish", "tor", "drop"
+        ///   category       "c2", "malware", "phishing", "attack", "tor" (always low), "other"; left out, by the format
+        ///   allow_private  true where the list is on a server of your own network; others are refused there
+        ///   ca_file        certificates (PEM) to trust for this list instead of the public ones
+        ///
+        /// Well-known public lists, ready to be used instead of `lists = []` (mind their terms of use):
+        ///
+        ///   [[feeds.lists]]
+        ///   name = "Feodo Tracker"
+        ///   url = "https://feodotracker.abuse.ch/downloads/ipblocklist.csv"
+        ///   [[feeds.lists]]
+        ///   name = "URLhaus"
+        ///   url = "https://urlhaus.abuse.ch/downloads/csv_online/"
+        ///   [[feeds.lists]]
+        ///   name = "ThreatFox"
+        ///   url = "https://threatfox.abuse.ch/export/csv/recent/"
+        ///   [[feeds.lists]]
+        ///   name = "SSLBL JA3"
+        ///   url = "https://sslbl.abuse.ch/blacklist/ja3_fingerprints.csv"
+        ///   [[feeds.lists]]
+        ///   name = "Spamhaus DROP"
+        ///   url = "https://www.spamhaus.org/drop/drop_v4.json"
+        ///   [[feeds.lists]]
+        ///   name = "OpenPhish"
+        ///   url = "https://openphish.com/feed.txt"
+        ///   [[feeds.lists]]
+        ///   name = "Tor exits"
+        ///   url = "https://check.torproject.org/torbulkexitlist"
         lists: Vec<FeedList> = Vec::new();
-        /// Seconds between looks at whether a list has changed.
-        reload_seconds: u32 = 60, 5..=86_400;
+        /// Seconds between looks at whether a list, or what `netmonitor feeds update` compiled, has changed.
+        reload_seconds: u32 = 60, 1..=86_400;
+        /// Folder for what is fetched and compiled.
+        dir: PathBuf = "/var/lib/netmonitor/feeds".into();
+        /// Largest list that is fetched, unpacked, MiB. More is refused and the list kept as it was.
+        max_mib: u32 = 64, 1..=1024;
+        /// Seconds that one list may take to come.
+        timeout_seconds: u32 = 60, 1..=3600;
     }
 }
 
@@ -255,15 +305,64 @@ impl Level {
     }
 }
 
-/// One list of known bad addresses or names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One list of known bad addresses, names, URLs or fingerprints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FeedList {
-    /// The file.
-    pub path: PathBuf,
-    /// What alerts call it. Empty: the file's name.
-    #[serde(default)]
+    /// What alerts call it. Empty: the file's name, or the URL's host.
     pub name: String,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Where it is fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How it is written.
+    pub format: Format,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// Whether it may come from an address that is not public.
+    pub allow_private: bool,
+    /// Certificates to trust instead of the public ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl FeedList {
+    /// What alerts call it.
+    pub fn name(&self) -> String {
+        let named = (!self.name.is_empty()).then(|| self.name.clone());
+        let stem = || Some(self.path.as_ref()?.file_stem()?.to_string_lossy().into_owned());
+        let host = || Some(self.url.as_ref()?.split('/').nth(2)?.to_owned());
+        named.or_else(stem).or_else(host).unwrap_or_else(|| "list".to_owned())
+    }
+
+    /// How it is written, as far as that is known.
+    pub fn format(&self) -> Format {
+        match (self.format, &self.url) {
+            (Format::Auto, Some(url)) => Format::of_url(url),
+            (format, _) => format,
+        }
+    }
+
+    /// What it is about.
+    pub fn category(&self) -> Category {
+        self.category.unwrap_or(self.format().category())
+    }
+
+    /// What is wrong with it.
+    pub(super) fn problem(&self) -> Option<String> {
+        let name = self.name();
+        match (&self.path, &self.url) {
+            (None, None) => Some(format!("{name:?} has neither a path nor a url; give it one")),
+            (Some(_), Some(_)) => Some(format!("{name:?} has both a path and a url; leave one out")),
+            (None, Some(url)) if !url.starts_with("https://") && !url.starts_with("http://") => {
+                Some(format!("{name:?}: url {url:?} must begin with https:// or http://"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An address to listen on, or `localhost`.

@@ -2,6 +2,7 @@
 
 use super::layers::variable;
 use super::*;
+use crate::feeds::{Category, Format};
 use std::collections::BTreeSet;
 
 fn no_environment() -> std::iter::Empty<(String, String)> {
@@ -193,7 +194,7 @@ fn an_error_names_its_line_its_key_and_what_is_allowed() {
     );
     let list = error("[[feeds.lists]]\npath = \"a\"\n\n[[feeds.lists]]\npath = \"b\"\nkidn = \"ip\"");
     assert!(
-        list.starts_with("config.toml:1: feeds.lists: kidn: no such key; allowed: path or name"),
+        list.starts_with("config.toml:1: feeds.lists: kidn: no such key; allowed: one of name, path, url,"),
         "{list}"
     );
     let missing = error("[[feeds.lists]]\nname = \"a\"");
@@ -305,8 +306,8 @@ fn a_feed_needs_a_path_only() {
     let text = "[[feeds.lists]]\npath = \"/etc/bad.txt\"\n[[feeds.lists]]\npath = \"b\"\nname = \"mine\"";
     let config = from_file(text).unwrap();
     let [first, second] = &config.feeds.lists[..] else { panic!("{:?}", config.feeds) };
-    assert_eq!((first.path.to_str(), first.name.as_str()), (Some("/etc/bad.txt"), ""));
-    assert_eq!((second.path.to_str(), second.name.as_str()), (Some("b"), "mine"));
+    assert_eq!((first.path.as_deref(), first.name()), (Some(Path::new("/etc/bad.txt")), "bad".to_owned()));
+    assert_eq!((second.path.as_deref(), second.name()), (Some(Path::new("b")), "mine".to_owned()));
     let unknown = error("[[feeds.lists]]\npath = \"b\"\nkind = \"ip\"");
     assert!(unknown.contains("kind"), "{unknown}");
 }
@@ -333,5 +334,31 @@ proptest::proptest! {
         }
         let _ = from_environment(&[(&format!("NETMONITOR_{name}"), &text)]);
         let _ = from_environment(&[("LOG_DIR", &text), ("DASHBOARD_HOST", &text)]);
+    }
+}
+
+#[test]
+fn lists_as_tables_take_their_form_and_subject_from_their_publisher() {
+    let text = "[[feeds.lists]]\nurl = \"https://feodotracker.abuse.ch/downloads/ipblocklist.csv\"\n\
+        [[feeds.lists]]\nname = \"t\"\nurl = \"http://a.example/x\"\nformat = \"tor\"\ncategory = \"attack\"\n";
+    let config = Config::from_layers(Some((Path::new("t"), text)), std::iter::empty(), &[]).expect("valid");
+    let [first, second] = &config.feeds.lists[..] else { panic!("two lists") };
+    assert_eq!((first.name().as_str(), first.format()), ("feodotracker.abuse.ch", Format::Feodotracker));
+    assert_eq!((first.category(), second.category()), (Category::C2, Category::Attack));
+}
+
+#[test]
+fn lists_that_cannot_be_meant_are_refused_with_what_is_wrong() {
+    for (lists, wanted) in [
+        ("{ name = \"a\" }", "neither a path nor a url"),
+        ("{ path = \"a\", url = \"https://b.example\" }", "both"),
+        ("{ url = \"ftp://b.example\" }", "https://"),
+        ("{ path = \"a\", format = \"xml\" }", "feodotracker"),
+        ("{ path = \"x/a.txt\" }, { path = \"y/a.txt\" }", "twice"),
+    ] {
+        let text = format!("[feeds]\nlists = [{lists}]\n");
+        let error = Config::from_layers(Some((Path::new("t"), &text)), std::iter::empty(), &[]).err();
+        let error = error.expect("refused").to_string();
+        assert!(error.contains(wanted) && error.contains("feeds.lists"), "{error}");
     }
 }

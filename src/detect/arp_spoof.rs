@@ -317,7 +317,7 @@ impl Owner {
 }
 
 /// Addresses that move between routers by design: VRRP and CARP, HSRP 1 and 2, GLBP.
-fn is_failover(mac: MacAddr) -> bool {
+pub(super) fn is_failover(mac: MacAddr) -> bool {
     matches!(
         mac.0,
         [0, 0, 0x5e, 0, 1 | 2, _]

@@ -77,6 +77,9 @@ const TECHNIQUES: &[(&str, u8)] = &[
     ("T0855", 4),
 ];
 
+/// Kinds that tell of a door left open, and not of a step through it: whoever sends a readable password is the victim.
+const DOORS: [&str; 3] = ["cleartext_credentials", "sensitive_data", "weak_tls"];
+
 /// The stage of a technique.
 fn stage_of(mitre: &[&str]) -> Option<u8> {
     let main =
@@ -143,7 +146,7 @@ impl Detector for AttackChain {
         if alert.severity < Severity::Medium {
             return;
         }
-        let Some(stage) = stage_of(alert.mitre) else { return };
+        let Some(stage) = stage_of(alert.mitre).filter(|_| !DOORS.contains(&alert.kind)) else { return };
         let ip = |party: &Option<Subject>| party.as_ref().and_then(|p| p.ip);
         let source = ip(&alert.source);
         // Whoever was broken into may be who goes on; only our own can be.
@@ -262,6 +265,15 @@ mod tests {
         see(&mut b, "brute_force", "192.168.1.6", "192.168.1.9");
         b.wait(86_400.0);
         see(&mut b, "beaconing", "192.168.1.6", "203.0.113.5");
+        assert!(b.found.is_empty());
+    }
+
+    #[test]
+    fn a_readable_password_is_no_step_of_the_one_who_sends_it() {
+        let mut b = Bench::<AttackChain>::new();
+        for kind in ["port_scan", "cleartext_credentials", "weak_tls"] {
+            see(&mut b, kind, "192.168.1.5", "192.168.1.9");
+        }
         assert!(b.found.is_empty());
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Evidence: times at which connections of one host to one destination begin (not packets). The destination is the name
 //! that was looked up for it, else the address, with the port. Connections less than 1.5 s apart are one call, as browsers
-//! open several. Regular means: the median absolute deviation of the last 32 intervals is a small part of their median,
+//! open several, and a UDP socket that speaks again goes on with its call. Regular means: the median absolute deviation of the last 32 intervals is a small part of their median,
 //! which tolerates jitter, a missed call and a few extra ones. Similar sizes raise the score, very different ones halve
 //! the allowed spread; destinations that send a lot in most calls are streams.
 //!
@@ -92,6 +92,8 @@ struct Calls {
     gaps: Regular,
     sizes: Regular,
     number: u32,
+    /// The client's port in the last flow.
+    port: u16,
     bulky: u32,
     pace: Pace,
 }
@@ -170,15 +172,19 @@ impl Beaconing {
         let now = cx.now;
         let (calls, new) = self.calls.entry(key, || Calls::new(now));
         if new {
+            calls.port = flow.client_port;
             return;
         }
         let (since_last, gap) = (now.since(calls.last), now.since(calls.call));
         calls.last = now;
-        if since_last < ONE_CALL {
+        // A datagram from the same socket is no new call: telephones and cameras keep their way through the router open.
+        let same_socket = flow.protocol == proto::UDP && calls.port == flow.client_port;
+        calls.port = flow.client_port;
+        if since_last < ONE_CALL || same_socket {
             return;
         }
         if gap > i64::from(self.settings.longest_seconds) * SECOND * 2 {
-            *calls = Calls::new(now);
+            *calls = Calls { port: flow.client_port, ..Calls::new(now) };
             return;
         }
         calls.call = now;
@@ -243,7 +249,17 @@ impl Beaconing {
 impl Calls {
     fn new(now: Timestamp) -> Self {
         let (gaps, sizes) = (Regular::default(), Regular::default());
-        Calls { began: now, call: now, last: now, gaps, sizes, number: 0, bulky: 0, pace: Pace::default() }
+        Calls {
+            began: now,
+            call: now,
+            last: now,
+            gaps,
+            sizes,
+            number: 0,
+            port: 0,
+            bulky: 0,
+            pace: Pace::default(),
+        }
     }
 
     /// Median interval and its spread, milliseconds, when they make a beacon.
@@ -298,6 +314,55 @@ mod tests {
         }
         assert_eq!(b.alerts(), 2, "each of the two hosts");
         assert!(b.found[0].evidence["calls"].as_u64() <= Some(15));
+    }
+
+    #[test]
+    fn a_minute_beacon_with_jitter_is_found_within_fifteen_periods_whatever_the_chance() {
+        let mut missed = [0; 2];
+        for seed in 0..300u64 {
+            for drifts in [true, false] {
+                let mut b = Bench::<Beaconing>::new();
+                let start = b.now;
+                for i in 0..15 {
+                    let chance = |n: u64| chance(seed * 1_000 + n);
+                    // Each call late or early against the last, or against a clock.
+                    let late = 60.0 * 0.4 * (chance(i) - 0.5);
+                    if !drifts {
+                        b.now = start.plus((60.0 * i as f64 + late + 12.0) as i64 * SECOND);
+                    }
+                    call(&mut b, "10.0.0.5", C2, 250 + (chance(i + 50) * 120.0) as u32, 500);
+                    for other in 0..4 {
+                        let server = format!("198.51.100.{}", (chance(i * 4 + other + 100) * 250.0) as u32);
+                        call(&mut b, "10.0.0.5", &server, 900, 5000);
+                    }
+                    if drifts {
+                        b.wait(60.0 + late);
+                    }
+                }
+                let found = b.found.iter().any(|f| f.summary.contains(C2));
+                assert_eq!(
+                    b.alerts(),
+                    usize::from(found),
+                    "others are not called so: seed {seed}, {:?}",
+                    b.found
+                );
+                missed[usize::from(drifts)] += u32::from(!found);
+            }
+        }
+        // Against a clock the jitter of both ends of an interval adds up.
+        assert!(missed[1] == 0 && missed[0] <= 3, "{missed:?} of 300");
+    }
+
+    #[test]
+    fn keep_alives_of_one_socket_are_no_calls() {
+        let mut b = Bench::<Beaconing>::new();
+        for i in 0..60 {
+            b.see(&Observation::FlowAnswered(&bench::udp("10.0.0.40", 32_100, C2, 32_100)));
+            b.see(&Observation::FlowAnswered(&bench::udp("10.0.0.41", 40_000 + i, C2, 32_100)));
+            b.wait(180.0);
+        }
+        assert_eq!(b.alerts(), 1);
+        assert!(b.last().summary.contains("10.0.0.41"), "new sockets are");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::alert::{Finding, Findings};
 use crate::observe::Observation;
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, proto};
-use crate::time::{SECOND, Timestamp};
+use crate::time::{SECOND, Timestamp, WallTime};
 use std::collections::HashMap;
 
 /// What the tables would answer.
@@ -17,6 +17,7 @@ pub struct Known {
     pub gateways: Vec<Ip>,
     pub alive: Vec<Ip>,
     pub learning_s: u64,
+    pub wall_s: i64,
 }
 
 impl Lookup for Known {
@@ -40,6 +41,9 @@ impl Lookup for Known {
     }
     fn alive_within(&self, ip: Ip, _seconds: u32) -> bool {
         self.alive.contains(&ip)
+    }
+    fn wall(&self) -> WallTime {
+        WallTime::from_micros(self.wall_s * SECOND)
     }
     fn learning_for(&self) -> u64 {
         self.learning_s

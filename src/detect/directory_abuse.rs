@@ -58,6 +58,18 @@ const SORTS: [&str; 8] = [
     "managed passwords and certificates",
 ];
 
+/// A way of abuse: an incident of its own, and its stage of an attack.
+struct Way {
+    name: &'static str,
+    severity: Severity,
+    mitre: &'static [&'static str],
+}
+
+const ENUMERATION: Way =
+    Way { name: "enumeration", severity: Severity::High, mitre: &["T1087.002", "T1482"] };
+const COPYING: Way = Way { name: "DCSync", severity: Severity::Critical, mitre: &["T1003.006"] };
+const ZEROLOGON: Way = Way { name: "Zerologon", severity: Severity::Critical, mitre: &["T1210"] };
+
 /// What one host asks of the directory: about 700 bytes.
 #[derive(Default)]
 struct Asker {
@@ -65,6 +77,7 @@ struct Asker {
     sorts: Distinct<8>,
     attempts: Distinct<32>,
     number: u32,
+    copies: u32,
     /// It asked what tools ask before they copy.
     prepared: Option<Tick>,
     paces: [Pace; 3],
@@ -198,11 +211,11 @@ impl DirectoryAbuse {
             flow.client, flow.server
         );
         let evidence = evidence! {
-            "way" => "enumeration", "searches" => searches, "threshold" => s.searches, "window_s" => s.seconds,
+            "searches" => searches, "threshold" => s.searches, "window_s" => s.seconds,
             "sorts" => kinds, "threshold_sorts" => s.sorts, "window_sorts_s" => SORTS_WINDOW,
             "example" => latest,
         };
-        push(flow, Severity::High, "enumeration", summary, evidence, out);
+        push(flow, &ENUMERATION, summary, evidence, out);
     }
 
     fn called(&mut self, cx: &Context<'_>, flow: &Flow, said: &Rpc, out: &mut Findings) {
@@ -227,6 +240,7 @@ impl DirectoryAbuse {
         }
         let now = cx.tick();
         let (asker, _) = self.askers.entry(flow.client, Asker::default);
+        asker.copies = asker.copies.saturating_add(1);
         let prepared = asker.prepared.is_some_and(|at| now.within(at, SORTS_WINDOW));
         if (!prepared && cx.lookup.learning_for() < SETTLED) || !asker.paces[1].due(now) {
             return;
@@ -236,10 +250,10 @@ impl DirectoryAbuse {
             flow.client, flow.server
         );
         let evidence = evidence! {
-            "way" => "DCSync", "operation" => "DRSGetNCChanges", "interface" => "drsuapi", "prepared" => prepared,
-            "calls" => 1, "threshold" => 1,
+            "operation" => "DRSGetNCChanges", "interface" => "drsuapi", "prepared" => prepared,
+            "calls" => asker.copies, "threshold" => 1,
         };
-        push(flow, Severity::Critical, "DCSync", summary, evidence, out);
+        push(flow, &COPYING, summary, evidence, out);
     }
 
     fn authenticates(&mut self, cx: &Context<'_>, flow: &Flow, out: &mut Findings) {
@@ -256,23 +270,18 @@ impl DirectoryAbuse {
             flow.client, flow.server
         );
         let evidence = evidence! {
-            "way" => "Zerologon", "operation" => "NetrServerAuthenticate", "attempts" => attempts,
+            "operation" => "NetrServerAuthenticate", "attempts" => attempts,
             "threshold" => s.netlogon_attempts, "window_s" => NETLOGON_WINDOW,
         };
-        push(flow, Severity::Critical, "Zerologon", summary, evidence, out);
+        push(flow, &ZEROLOGON, summary, evidence, out);
     }
 }
 
-fn push(
-    flow: &Flow,
-    severity: Severity,
-    way: &str,
-    summary: String,
-    evidence: crate::alert::Evidence,
-    out: &mut Findings,
-) {
-    let parts = [ip_part(flow.client), super::text_part(way)];
-    let finding = DirectoryAbuse::KIND.finding(severity, &parts, summary, evidence);
+fn push(flow: &Flow, way: &Way, summary: String, evidence: crate::alert::Evidence, out: &mut Findings) {
+    let parts = [ip_part(flow.client), super::text_part(way.name)];
+    let mut finding = DirectoryAbuse::KIND.finding(way.severity, &parts, summary, evidence);
+    finding.evidence.insert("way".to_owned(), way.name.into());
+    finding.mitre = way.mitre;
     let target = Subject::endpoint(flow.server, flow.server_port);
     out.push(between(finding, Some(Subject::ip(flow.client)), Some(target)));
 }

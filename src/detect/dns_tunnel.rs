@@ -3,15 +3,16 @@
 //! Evidence, per host and registered domain over two minutes: new names below the domain (repeats and retransmissions do not
 //! count), how many of them look encoded, their bytes, record types that carry data (NULL, TXT, CNAME, MX, KEY, private), and
 //! bytes of the answers. It fires on many new encoded names, on data types with new names each time, or on NULL queries,
-//! which nothing else uses. A response whose question was not seen counts as the question. Names below something that is no
+//! which nothing else uses; over an hour on twice as many encoded names, for tunnels that take their time. A response whose question was not seen counts as the question. Names below something that is no
 //! top-level domain (tunnels that speak straight to their server) are counted together, per host.
 //!
 //! Not alarms: reverse lookups, names of CDNs (few per domain and minute, not encoded throughout), block lists
 //! (short labels), DKIM, mDNS (another observation). Known false alarms: virus scanners that ask their maker about
 //! every file by DNS (their domains are in `allow`); the router that forwards a tunnel is told besides the host.
 
+use super::letters::look_drawn;
 use super::settings::settings;
-use super::window::{Coarse, Distinct, Halves, Pace};
+use super::window::{Coarse, Distinct, Halves, Pace, Tick};
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part, text_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
@@ -28,6 +29,9 @@ settings! {
         name_bytes: u32 = 900, 200..=100_000;
         /// New names asked with a type that carries data, within two minutes. 5 to 200.
         data_names: u32 = 20, 5..=200;
+        /// New names that look encoded, within an hour, for tunnels that take their time. 30 to 200; with three times the bytes
+        /// of `name_bytes`, which names of content networks do not reach.
+        slow_names: u32 = 60, 30..=200;
         /// Domains (with all below them) that may carry data in names.
         allow: Vec<String> = ALLOW.iter().map(|d| (*d).to_owned()).collect();
     }
@@ -52,14 +56,18 @@ const ALLOW: [&str; 14] = [
 ];
 
 const WINDOW: u32 = 120;
+const HOUR: u32 = 3600;
 
-/// Names of one host below one domain: about 450 bytes.
+/// Names of one host below one domain: about 550 bytes.
 #[derive(Default)]
 struct Names {
     recent: Distinct<32>,
     distinct: Coarse,
     /// New names, of them encoded, their bytes, of them asked with data types, of them NULL; bytes of answers.
     counts: Halves<6>,
+    /// Encoded names of an hour, and their bytes.
+    slow: Coarse,
+    slow_bytes: Halves<1>,
     pace: Pace,
 }
 
@@ -114,6 +122,33 @@ impl Detector for DnsTunnel {
     }
 }
 
+impl Names {
+    /// Notes a name and the length of its answer; whether the name is new.
+    fn add(&mut self, now: Tick, below: &str, asked: u16, answer: u32) -> bool {
+        let hash = text_part(below) as u32;
+        let (_, new) = self.recent.seen(hash, now);
+        if !new {
+            self.counts.add(now, WINDOW, [0, 0, 0, 0, 0, answer]);
+            return false;
+        }
+        self.distinct.add(hash, now, WINDOW);
+        let (data, bytes) = (carries_data(asked), below.len() as u32);
+        // What carries data is encoded when it is short, too: tunnels at rest only count.
+        let encoded = looks_encoded(below) || (data && below.split('.').any(look_drawn));
+        if encoded {
+            self.slow.add(hash, now, HOUR);
+            self.slow_bytes.add(now, HOUR, [bytes]);
+        }
+        let null = asked == rtype::NULL;
+        self.counts.add(
+            now,
+            WINDOW,
+            [1, u32::from(encoded), bytes, u32::from(data), u32::from(null), answer],
+        );
+        true
+    }
+}
+
 impl DnsTunnel {
     fn allowed(&self, name: &str) -> bool {
         let below = |domain: &String| {
@@ -133,23 +168,8 @@ impl DnsTunnel {
     ) {
         let now = cx.tick();
         let (names, _) = self.names.entry((seen.client, text_part(domain)), Names::default);
-        let hash = text_part(below) as u32;
-        let (_, new) = names.recent.seen(hash, now);
         let answer = if seen.message.response { seen.message.len } else { 0 };
-        if new {
-            names.distinct.add(hash, now, WINDOW);
-            let data = u32::from(carries_data(asked));
-            let add = [
-                1,
-                u32::from(looks_encoded(below)),
-                below.len() as u32,
-                data,
-                u32::from(asked == rtype::NULL),
-                answer,
-            ];
-            names.counts.add(now, WINDOW, add);
-        } else {
-            names.counts.add(now, WINDOW, [0, 0, 0, 0, 0, answer]);
+        if !names.add(now, below, asked, answer) {
             return;
         }
         let [all, encoded, bytes, data, null, answered] = names.counts.totals(now, WINDOW);
@@ -159,15 +179,24 @@ impl DnsTunnel {
         let by_null = null >= s.data_names.min(10);
         // The estimate holds the counts honest: names that come round again are not new.
         let distinct = names.distinct.estimate(now, WINDOW);
-        if !(by_names || by_type || by_null) || distinct < s.data_names.min(10) || !names.pace.due(now) {
+        let fast = (by_names || by_type || by_null) && distinct >= s.data_names.min(10);
+        let slow_names = names.slow.estimate(now, HOUR);
+        let by_hour = slow_names >= s.slow_names && names.slow_bytes.totals(now, HOUR)[0] >= s.name_bytes * 3;
+        if !(fast || by_hour) || !names.pace.due(now) {
             return;
         }
         let place = if domain.is_empty() { "no real domain" } else { domain };
-        let summary = format!("{} asked for {all} new names below {place} within two minutes", seen.client);
+        let (number, window) = if fast { (all, WINDOW) } else { (slow_names, HOUR) };
+        let summary = format!(
+            "{} asked for {number} new names below {place} within {} minutes",
+            seen.client,
+            window / 60
+        );
         let evidence = evidence! {
             "names" => all, "encoded_names" => encoded, "name_bytes" => bytes, "data_types" => data,
             "null_queries" => null, "answer_bytes" => answered, "threshold" => s.encoded_names,
-            "threshold_data" => s.data_names, "window_s" => WINDOW, "domain" => place, "server" => seen.server.to_string(),
+            "threshold_data" => s.data_names, "encoded_in_an_hour" => slow_names, "threshold_slow" => s.slow_names,
+            "window_s" => window, "domain" => place, "server" => seen.server.to_string(),
         };
         let parts = [ip_part(seen.client), text_part(domain)];
         let finding = Self::KIND.finding(Severity::High, &parts, summary, evidence);

@@ -1,23 +1,29 @@
-//! `feed_match`: an address or domain on a loaded list shows up in the traffic.
+//! `feed_match`: an address, domain, URL or TLS fingerprint on a loaded list shows up in the traffic.
 //!
 //! Evidence: addresses of either side of a flow as it opens, names asked for by DNS, named in TLS and QUIC hellos, and named
-//! as HTTP hosts; a list entry also holds for the domains below it. Direction decides: an inside host that contacts a
-//! listed one is critical (high while it has only asked for the name), a listed one that contacts us is low, medium
-//! once it was answered. Lists are read elsewhere ([`crate::feeds`]) and swapped in as a whole.
+//! as HTTP hosts, URLs of HTTP requests, JA3 of TLS hellos; a domain also holds for those below it. Direction decides: an
+//! inside host that contacts a listed one is critical (high while it has only asked for the name), a listed one that
+//! contacts us is low, medium once it was answered. What is about Tor is always low. A host that is listed for one URL is
+//! medium, the URL itself critical. A fingerprint is medium: harmless programs can share it. Lists are read elsewhere
+//! ([`crate::feeds`]) and swapped in as a whole.
 //!
 //! Known false alarms: shared hosting and CDN addresses on address lists; a list that blocks advertising rather than
-//! malware; a resolver that asks on behalf of others (the router is told besides the device).
+//! malware; a resolver that asks on behalf of others (the router is told besides the device); a library that malware
+//! and others use alike has one fingerprint.
 
 use super::settings::settings;
 use super::window::Pace;
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part, text_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
-use crate::feeds::Feeds;
+use crate::feeds::{Category, Feeds, List};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State};
 use std::sync::Arc;
+
+/// Characters of a URL that are told.
+const MAX_URL: usize = 200;
 
 settings! {
     /// Settings of `feed_match`.
@@ -48,10 +54,12 @@ struct Told {
 struct Match<'a> {
     ours: Ip,
     severity: Severity,
-    list: &'a str,
+    list: &'a List,
     indicator: String,
     how: &'static str,
     flow: Option<&'a Flow>,
+    /// What was asked for there, when that is listed by itself.
+    url: Option<String>,
 }
 
 impl Detector for FeedMatch {
@@ -61,17 +69,17 @@ impl Detector for FeedMatch {
         mitre: &["T1071", "T1568"],
         en: Texts {
             title: "Contact with a known bad address",
-            what: "A device has to do with an address or a name that is on a list of malware, fraud or attack sources.",
-            why: "The address or name in the traffic is on one of the lists that you loaded.",
-            harmless: "Addresses change hands and many sites can share one; a list may also be about advertising. A listed scanner that merely knocks at your door is everyday noise.",
+            what: "A device has to do with an address, a name or a program that is on a list of malware, fraud or attack sources.",
+            why: "The address, name, web page or way of encrypting in the traffic is on one of the lists that you loaded.",
+            harmless: "Addresses change hands and many sites can share one; a list may also be about advertising. A way of encrypting (JA3) can be shared by harmless programs. A listed scanner that merely knocks at your door is everyday noise.",
             todo: "If one of your devices made contact, find out which program did it, disconnect the device and check it for malware. If the contact came from outside, make sure that nothing answered.",
             silence: "Add the domain or address to allow under [detect.feed_match], or mute feed_match with exactly this device and this address.",
         },
         nl: Texts {
             title: "Contact met een bekend kwaadaardig adres",
-            what: "Een apparaat heeft te maken met een adres of naam op een lijst van malware, oplichting of aanvallers.",
-            why: "Het adres of de naam in het verkeer staat op een van de lijsten die u hebt geladen.",
-            harmless: "Adressen wisselen van eigenaar en veel sites kunnen er één delen; een lijst kan ook over reclame gaan. Een bekende scanner die alleen aanklopt, is alledaagse ruis.",
+            what: "Een apparaat heeft te maken met een adres, naam of programma op een lijst van malware, oplichting of aanvallers.",
+            why: "Het adres, de naam, de webpagina of de manier van versleutelen in het verkeer staat op een van de lijsten die u hebt geladen.",
+            harmless: "Adressen wisselen van eigenaar en veel sites kunnen er één delen; een lijst kan ook over reclame gaan. Onschuldige programma's kunnen dezelfde manier van versleutelen (JA3) hebben. Een bekende scanner die alleen aanklopt, is alledaagse ruis.",
             todo: "Zocht een van uw apparaten contact, zoek dan uit welk programma dat deed, koppel het apparaat los en controleer het op malware. Kwam het contact van buiten, ga dan na dat niets heeft geantwoord.",
             silence: "Zet het domein of adres bij allow onder [detect.feed_match], of demp feed_match met precies dit apparaat en dit adres.",
         },
@@ -107,11 +115,18 @@ impl Detector for FeedMatch {
                 let name = seen.message.question.as_ref().map(|q| q.name);
                 name.and_then(|n| by_name(&feeds, seen.client, n.as_str(), "DNS query", Severity::High, None))
             }
-            Observation::TlsClient(flow, hello) => hello.server_name.as_deref().and_then(|name| {
-                by_name(&feeds, flow.client, name, "TLS server name", Severity::Critical, Some(flow))
-            }),
+            Observation::TlsClient(flow, hello) => {
+                if let Some(found) = by_print(cx, &feeds, flow, &hello.ja3) {
+                    self.tell(cx, &found, out);
+                }
+                hello.server_name.as_deref().and_then(|name| {
+                    by_name(&feeds, flow.client, name, "TLS server name", Severity::Critical, Some(flow))
+                })
+            }
             Observation::HttpRequest(flow, request) => request.host.as_deref().and_then(|name| {
-                by_name(&feeds, flow.client, name, "HTTP host", Severity::Critical, Some(flow))
+                by_url(&feeds, flow, name, &request.target).or_else(|| {
+                    by_name(&feeds, flow.client, name, "HTTP host", Severity::Critical, Some(flow))
+                })
             }),
             _ => None,
         };
@@ -119,14 +134,14 @@ impl Detector for FeedMatch {
             self.tell(cx, &found, out);
         }
     }
+
+    /// What was told before stays told.
+    fn set_feeds(&mut self, feeds: &Arc<Feeds>) {
+        self.feeds = Arc::clone(feeds);
+    }
 }
 
 impl FeedMatch {
-    /// Swaps in new lists; what was told before stays told.
-    pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
-        self.feeds = feeds;
-    }
-
     fn tell(&mut self, cx: &Context<'_>, found: &Match<'_>, out: &mut Findings) {
         let allowed = |entry: &String| {
             found
@@ -134,7 +149,8 @@ impl FeedMatch {
                 .strip_suffix(entry.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        let noise = found.severity == Severity::Low && !self.settings.unanswered;
+        let they_came = found.flow.is_some_and(|f| f.server == found.ours);
+        let noise = they_came && found.severity == Severity::Low && !self.settings.unanswered;
         if noise || self.settings.allow.iter().any(allowed) {
             return;
         }
@@ -147,28 +163,34 @@ impl FeedMatch {
         }
         told.severity = told.severity.max(Some(found.severity));
         let severity = told.severity.unwrap_or(found.severity);
-        let evidence = evidence! {
-            "indicator" => found.indicator, "list" => found.list, "seen_in" => found.how, "times" => told.times,
+        let mut evidence = evidence! {
+            "indicator" => found.indicator, "list" => found.list.name, "seen_in" => found.how, "times" => told.times,
             "threshold" => 1,
         };
-        let ours = Subject::ip(found.ours);
-        let theirs = theirs(found);
-        let they_came = found.flow.is_some_and(|f| f.server == found.ours);
+        if found.list.category != Category::Other {
+            evidence.insert("category".to_owned(), found.list.category.name().into());
+        }
+        if let Some(url) = &found.url {
+            evidence.insert("url".to_owned(), url.as_str().into());
+        }
+        let (ours, theirs, list) = (Subject::ip(found.ours), theirs(found), &found.list.name);
         let (summary, source, target) = if they_came {
             let port = found.flow.map_or(0, |f| f.server_port);
             let answered = if severity > Severity::Low { ", and was answered" } else { "" };
             let summary = format!(
-                "{} from list {} contacted {} port {port}{answered}",
-                found.indicator, found.list, found.ours
+                "{} from list {list} contacted {} port {port}{answered}",
+                found.indicator, found.ours
             );
             (summary, theirs, Subject { port: Some(port), ..ours })
         } else {
-            let did = if found.how == "DNS query" { "looked up" } else { "contacted" };
-            (
-                format!("{} {did} {}, which is on list {}", found.ours, found.indicator, found.list),
-                ours,
-                theirs,
-            )
+            let what = found.url.as_ref().unwrap_or(&found.indicator);
+            let did = match found.how {
+                "DNS query" => "looked up",
+                "HTTP URL" => "asked for",
+                "JA3" => "encrypts like a program with JA3",
+                _ => "contacted",
+            };
+            (format!("{} {did} {what}, which is on list {list}", found.ours), ours, theirs)
         };
         out.push(between(
             Self::KIND.finding(severity, &parts, summary, evidence),
@@ -180,7 +202,8 @@ impl FeedMatch {
 
 /// The listed side.
 fn theirs(found: &Match<'_>) -> Subject {
-    let name = found.indicator.parse::<Ip>().is_err().then(|| found.indicator.clone());
+    let is_name = found.how != "JA3" && found.indicator.parse::<Ip>().is_err();
+    let name = is_name.then(|| found.indicator.clone());
     let (ip, port) = match found.flow {
         Some(flow) if flow.server == found.ours => (Some(flow.client), None),
         Some(flow) => (Some(flow.server), Some(flow.server_port)),
@@ -192,7 +215,9 @@ fn theirs(found: &Match<'_>) -> Subject {
 fn by_address<'a>(cx: &Context<'_>, feeds: &'a Feeds, flow: &'a Flow, answered: bool) -> Option<Match<'a>> {
     let side = |ours: Ip, theirs: Ip, severity| {
         let list = if cx.inside.contains(theirs) { return None } else { feeds.address(theirs)? };
-        Some(Match { ours, severity, list, indicator: theirs.to_string(), how: "address", flow: Some(flow) })
+        let severity = if list.category == Category::Tor { Severity::Low } else { severity };
+        let indicator = theirs.to_string();
+        Some(Match { ours, severity, list, indicator, how: "address", flow: Some(flow), url: None })
     };
     let theirs = if answered { Severity::Medium } else { Severity::Low };
     // A server that is not inside is contacted, whoever the client is: with settings that do not know our own public
@@ -213,7 +238,40 @@ fn by_name<'a>(
         return None;
     }
     let (list, indicator) = feeds.domain(name)?;
-    Some(Match { ours: client, severity, list, indicator: indicator.to_owned(), how, flow })
+    let severity = match list {
+        List { category: Category::Tor, .. } => Severity::Low,
+        // Something bad was at this host; other things there may be harmless, and which it was is not seen.
+        List { of_url: true, .. } => severity.min(Severity::Medium),
+        _ => severity,
+    };
+    Some(Match { ours: client, severity, list, indicator: indicator.to_owned(), how, flow, url: None })
+}
+
+/// A listed URL. It is the same incident as a match of its host or address.
+fn by_url<'a>(feeds: &'a Feeds, flow: &'a Flow, host: &str, target: &str) -> Option<Match<'a>> {
+    let list = feeds.url(host, target)?;
+    let by_address = || feeds.address(flow.server).map(|_| flow.server.to_string());
+    let indicator = feeds.domain(host).map(|(_, held)| held.to_owned()).or_else(by_address);
+    let path = if target.starts_with('/') { format!("{host}{target}") } else { target.to_owned() };
+    Some(Match {
+        ours: flow.client,
+        severity: Severity::Critical,
+        list,
+        indicator: indicator.unwrap_or_else(|| host.to_owned()),
+        how: "HTTP URL",
+        flow: Some(flow),
+        url: Some(crate::wire::clean_text(path.as_bytes(), MAX_URL)),
+    })
+}
+
+/// A listed fingerprint of a client inside that speaks to somebody outside.
+fn by_print<'a>(cx: &Context<'_>, feeds: &'a Feeds, flow: &'a Flow, ja3: &str) -> Option<Match<'a>> {
+    if cx.inside.contains(flow.server) || !cx.inside.contains(flow.client) {
+        return None;
+    }
+    let (list, indicator) = (feeds.ja3(ja3)?, ja3.to_owned());
+    let severity = if list.category == Category::Tor { Severity::Low } else { Severity::Medium };
+    Some(Match { ours: flow.client, severity, list, indicator, how: "JA3", flow: Some(flow), url: None })
 }
 
 #[cfg(test)]
@@ -221,15 +279,68 @@ mod tests {
     use super::*;
     use crate::addr::Inside;
     use crate::detect::bench::{self, Bench, ip, tcp};
-    use crate::feeds::Builder;
+    use crate::feeds::{Builder, Format};
     use crate::wire::tls::ClientHello;
 
     fn bench() -> Bench<FeedMatch> {
         let mut b = Bench::<FeedMatch>::new();
         let mut lists = Builder::new(1, &Inside::default());
-        lists.add("drop", "203.0.113.0/28\nevil.example\n10.0.0.5\n");
-        b.detector.set_feeds(Arc::new(lists.build()));
+        let bad =
+            "203.0.113.0/28\nevil.example\n10.0.0.5\nhttp://shop.example/bad.exe\nhttp://203.0.113.99/i\n";
+        lists.add("drop", Category::Other, Format::Auto, bad);
+        lists.add(
+            "ja3",
+            Category::C2,
+            Format::Sslbl,
+            "0123456789abcdef0123456789abcdef,2026-01-01,2026-01-01,X\n",
+        );
+        lists.add("tor", Category::Tor, Format::Tor, "203.0.113.200\n");
+        b.detector.set_feeds(&Arc::new(Feeds::new(vec![Arc::new(lists.build())])));
         b
+    }
+
+    fn request(host: &str, target: &str) -> crate::wire::http::Request {
+        crate::wire::http::Request { host: Some(host.into()), target: target.into(), ..Default::default() }
+    }
+
+    #[test]
+    fn a_listed_url_is_critical_and_its_host_alone_is_medium() {
+        let mut b = bench();
+        let flow = tcp("10.0.0.7", "198.51.100.9", 80);
+        b.see(&Observation::HttpRequest(&flow, &request("shop.example", "/index.html")));
+        assert_eq!(b.last().severity, Severity::Medium);
+        b.see(&Observation::HttpRequest(&flow, &request("shop.example", "/bad.exe")));
+        assert_eq!((b.alerts(), b.last().severity), (1, Severity::Critical));
+        assert_eq!(b.last().evidence["url"], "shop.example/bad.exe");
+    }
+
+    #[test]
+    fn a_listed_url_at_an_address_is_one_alert_with_the_address() {
+        let mut b = bench();
+        let flow = tcp("10.0.0.7", "203.0.113.99", 80);
+        b.see(&Observation::FlowOpened(&flow));
+        b.see(&Observation::HttpRequest(&flow, &request("203.0.113.99", "/i")));
+        assert_eq!(b.alerts(), 1);
+    }
+
+    #[test]
+    fn a_listed_fingerprint_counts_towards_the_outside_only() {
+        let mut b = bench();
+        let hello = ClientHello { ja3: "0123456789abcdef0123456789abcdef".into(), ..ClientHello::default() };
+        b.see(&Observation::TlsClient(&tcp("10.0.0.7", "10.0.0.8", 443), &hello));
+        assert!(b.found.is_empty());
+        b.see(&Observation::TlsClient(&tcp("10.0.0.7", "198.51.100.9", 443), &hello));
+        assert_eq!(b.last().severity, Severity::Medium);
+        assert_eq!(b.last().evidence["category"], "c2");
+        assert!(b.last().target.as_ref().is_some_and(|t| t.name.is_none()));
+    }
+
+    #[test]
+    fn the_tor_network_is_low_both_ways() {
+        let mut b = bench();
+        b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.200", 443)));
+        b.see(&Observation::FlowAnswered(&tcp("203.0.113.200", "10.0.0.8", 443)));
+        assert!(b.found.len() == 2 && b.found.iter().all(|f| f.severity == Severity::Low));
     }
 
     #[test]
@@ -277,7 +388,7 @@ mod tests {
         let feeds = Arc::clone(&b.detector.feeds);
         let mut b = Bench::<FeedMatch>::with(&FeedMatchSettings { allow, ..Default::default() }, 64);
         b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.7", 443)));
-        b.detector.set_feeds(feeds);
+        b.detector.set_feeds(&feeds);
         b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.6", 443)));
         assert!(b.found.is_empty());
         b.see(&Observation::FlowOpened(&tcp("10.0.0.7", "203.0.113.7", 443)));

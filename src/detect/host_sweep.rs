@@ -131,10 +131,10 @@ impl Detector for HostSweep {
             {
                 self.probed(cx, flow.client, flow.server, Probe::Tcp(flow.server_port), Some(SILENT), out);
             }
-            Observation::Echo { source, target } if ping_counts(cx, *source, *target) => {
+            Observation::Echo { source, target, .. } if ping_counts(cx, *source, *target) => {
                 self.probed(cx, *source, *target, Probe::Ping, None, out);
             }
-            Observation::EchoReply { source, target } => self.answered(*target, *source, Probe::Ping),
+            Observation::EchoReply { source, target, .. } => self.answered(*target, *source, Probe::Ping),
             Observation::Arp(seen) => self.arp(cx, seen, out),
             _ => {}
         }
@@ -269,6 +269,7 @@ mod tests {
     use crate::addr::MacAddr;
     use crate::detect::bench::{Bench, ip, mac, tcp};
     use crate::wire::arp::Arp;
+    use crate::wire::icmp::load;
 
     fn who_has(sender: &str, wanted: Ip) -> ArpSeen {
         let arp = Arp {
@@ -298,9 +299,13 @@ mod tests {
         let mut b = Bench::<HostSweep>::new();
         for i in 1..=18 {
             let target = ip(&format!("192.168.1.{i}"));
-            b.see(&Observation::Echo { source: ip("192.168.1.109"), target });
+            b.see(&Observation::Echo { source: ip("192.168.1.109"), target, load: load(&[], 0) });
             if i % 5 > 1 {
-                b.see(&Observation::EchoReply { source: target, target: ip("192.168.1.109") });
+                b.see(&Observation::EchoReply {
+                    source: target,
+                    target: ip("192.168.1.109"),
+                    load: load(&[], 0),
+                });
             }
             b.wait(0.1);
         }
@@ -350,7 +355,11 @@ mod tests {
             let polled = tcp("10.0.0.8", &format!("10.0.1.{i}"), 22);
             b.see(&Observation::FlowOpened(&polled));
             b.see(&Observation::FlowAnswered(&polled));
-            b.see(&Observation::Echo { source: ip("10.0.0.9"), target: ip(&format!("203.0.113.{i}")) });
+            b.see(&Observation::Echo {
+                source: ip("10.0.0.9"),
+                target: ip(&format!("203.0.113.{i}")),
+                load: load(&[], 0),
+            });
             b.wait(0.02);
         }
         assert!(b.found.is_empty(), "{:?}", b.found);
@@ -360,7 +369,11 @@ mod tests {
     fn a_flood_of_random_sources_stays_within_its_table() {
         let mut b = Bench::<HostSweep>::with(&HostSweepSettings::default(), 64);
         for i in 0..20_000u32 {
-            b.see(&Observation::Echo { source: Ip::v4(i.to_be_bytes()), target: ip("10.0.0.9") });
+            b.see(&Observation::Echo {
+                source: Ip::v4(i.to_be_bytes()),
+                target: ip("10.0.0.9"),
+                load: load(&[], 0),
+            });
         }
         assert!(b.found.is_empty() && b.detector.hosts.len() <= 32);
     }

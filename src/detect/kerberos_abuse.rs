@@ -72,6 +72,17 @@ impl Way {
             Way::Enumerate => "user enumeration",
         }
     }
+
+    /// Only what this way is: the stages of an attack are told by it.
+    fn mitre(self) -> &'static [&'static str] {
+        match self {
+            Way::Roast | Way::StrongRoast => &["T1558.003"],
+            Way::AnswerRoast => &["T1558.004"],
+            Way::Downgrade => &["T1550.002"],
+            Way::Guess => &["T1110.003"],
+            Way::Enumerate => &["T1087.002"],
+        }
+    }
 }
 
 /// What one host does: about 1.4 KB; only hosts that speak Kerberos have one.
@@ -102,7 +113,7 @@ impl Detector for KerberosAbuse {
     const KIND: Kind = Kind {
         id: "kerberos_abuse",
         severity: Severity::High,
-        mitre: &["T1558.003", "T1558.004", "T1110.003", "T1087.002"],
+        mitre: &["T1558.003", "T1558.004", "T1110.003", "T1087.002", "T1550.002"],
         en: Texts {
             title: "Attack on domain log-ins",
             what: "A computer collects log-in tickets of the Windows domain in order to crack passwords from them, or tries names and passwords at the domain controller.",
@@ -327,14 +338,18 @@ fn finding(
     };
     let mut evidence: Evidence = evidence! {
         "way" => way.name(), "number" => number, "threshold" => threshold, "window_s" => s.seconds,
-        "example" => example,
     };
+    // Servers of Windows leave the name out of a refusal.
+    if !example.is_empty() {
+        evidence.insert("example".to_owned(), example.into());
+    }
     if matches!(way, Way::Guess) {
         evidence.insert("users".to_owned(), others.into());
         evidence.insert("spray".to_owned(), (others >= s.spray_users).into());
     }
     let parts = [ip_part(client), super::text_part(way.name())];
-    let finding = KerberosAbuse::KIND.finding(severity, &parts, summary, evidence);
+    let mut finding = KerberosAbuse::KIND.finding(severity, &parts, summary, evidence);
+    finding.mitre = way.mitre();
     between(finding, Some(Subject::ip(client)), Some(Subject::endpoint(server, port)))
 }
 

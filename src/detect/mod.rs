@@ -11,6 +11,8 @@ use window::{Tick, mix};
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod familiar;
+mod letters;
 pub mod settings;
 pub mod window;
 
@@ -61,6 +63,13 @@ macro_rules! detectors {
                     detector.observe(cx, observation, out);
                 })*
             }
+
+            /// Swaps in another set of lists, for whoever asks them.
+            pub fn set_feeds(&mut self, feeds: &Arc<Feeds>) {
+                $(if let Some(detector) = &mut self.$id {
+                    detector.set_feeds(feeds);
+                })*
+            }
         }
     };
 }
@@ -68,15 +77,37 @@ macro_rules! detectors {
 detectors! {
     port_scan::PortScan,
     host_sweep::HostSweep,
+    service_probe::ServiceProbe,
     syn_flood::SynFlood,
+    udp_flood::UdpFlood,
+    icmp_flood::IcmpFlood,
+    amplification::Amplification,
+    fragment_attack::FragmentAttack,
+    dhcp_starvation::DhcpStarvation,
+    mac_flood::MacFlood,
     new_device::NewDevice,
     device_gone::DeviceGone,
     identity_change::IdentityChange,
     arp_spoof::ArpSpoof,
+    duplicate_ip::DuplicateIp,
     rogue_dhcp::RogueDhcp,
+    rogue_ra::RogueRa,
+    name_poisoning::NamePoisoning,
+    dns_spoof::DnsSpoof,
+    icmp_redirect::IcmpRedirect,
     beaconing::Beaconing,
+    dga::Dga,
     dns_tunnel::DnsTunnel,
+    icmp_tunnel::IcmpTunnel,
+    iot_botnet::IotBotnet,
+    cryptomining::Cryptomining,
+    anonymizer::Anonymizer,
+    odd_port::OddPort,
+    upnp_exposure::UpnpExposure,
     brute_force::BruteForce,
+    lateral_movement::LateralMovement,
+    smb_abuse::SmbAbuse,
+    ransomware::Ransomware,
     kerberos_abuse::KerberosAbuse,
     directory_abuse::DirectoryAbuse,
     feed_match::FeedMatch,
@@ -87,18 +118,15 @@ detectors! {
     outbound_volume::OutboundVolume,
     capture_loss::CaptureLoss,
     blind::Blind,
+    cleartext_credentials::CleartextCredentials,
+    sensitive_data::SensitiveData,
+    weak_tls::WeakTls,
+    web_attack::WebAttack,
+    suspicious_agent::SuspiciousAgent,
+    http_flood::HttpFlood,
     sensor_trouble::SensorTrouble,
     attack_chain::AttackChain,
     storm::Storm,
-}
-
-impl Detectors {
-    /// Swaps in new lists of known-bad addresses and domains.
-    pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
-        if let Some(detector) = &mut self.feed_match {
-            detector.set_feeds(feeds);
-        }
-    }
 }
 
 fn build<D: Detector>(detect: &toml::Table, id: &str, keys: usize) -> Result<Option<D>, Problem> {
@@ -230,6 +258,8 @@ pub trait Detector: Sized {
     fn new(settings: &Self::Settings, keys: usize) -> Self;
     /// Looks at one observation.
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut crate::alert::Findings);
+    /// Takes the lists of known bad addresses and names, at the start and whenever they change.
+    fn set_feeds(&mut self, _feeds: &Arc<Feeds>) {}
 }
 
 /// What is checked of a detector's settings.

@@ -11,7 +11,7 @@
 
 use super::settings::settings;
 use super::{Context, Detector, Kind, Texts, between, evidence, text_part};
-use crate::alert::{Findings, Severity, Subject};
+use crate::alert::{Finding, Findings, Severity, Subject};
 use crate::observe::{Habit, HabitSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::devices::DeviceKey;
@@ -26,21 +26,32 @@ settings! {
         together_seconds: u32 = 3600, 60..=86_400;
         /// Hours until the same device is told of again, 1 to 168.
         again_hours: u32 = 6, 1..=168;
+        /// Seconds to wait for more before a new destination is told, 0 to 3600.
+        wait_seconds: u32 = 120, 0..=3600;
+        /// Most new destinations in that time, 1 to 100: when somebody uses a television that slept all week it is more,
+        /// and nothing to tell.
+        most: u32 = 6, 1..=100;
         /// Also tell of new ports and protocols with destinations that are usual.
         ports: bool = true;
     }
 }
 
-/// The last alert about a device.
+/// The last alert about a device, or the one that waits.
 struct Told {
     at: Timestamp,
     new: u32,
+    waits: bool,
+    finding: Option<Box<Finding>>,
 }
+
+/// Devices that may wait to be told of at a time; one more is told at once.
+const MAX_WAITING: usize = 64;
 
 /// See the module.
 pub struct NewBehaviour {
     settings: NewBehaviourSettings,
     told: Bounded<DeviceKey, Told>,
+    waiting: Vec<DeviceKey>,
 }
 
 impl Detector for NewBehaviour {
@@ -65,35 +76,81 @@ impl Detector for NewBehaviour {
             silence: "Demp new_behaviour met dit apparaat als bron. Na een paar dagen gebruik geldt het nieuwe vanzelf als gewoon.",
         },
     };
-    const INTEREST: u64 = interest::HABIT;
+    const INTEREST: u64 = interest::HABIT | interest::SECOND;
     type Settings = NewBehaviourSettings;
 
     fn new(settings: &NewBehaviourSettings, keys: usize) -> Self {
-        NewBehaviour { settings: settings.clone(), told: Bounded::new(keys) }
+        NewBehaviour { settings: settings.clone(), told: Bounded::new(keys), waiting: Vec::new() }
     }
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
-        let Observation::Habit(seen) = observation else { return };
-        let Habit::Contact(flow, fresh) = seen.what else { return };
-        if !fresh.settled || (fresh.place.is_none() && !self.settings.ports) {
-            return;
-        }
-        let now = cx.now;
-        let (told, first) = self.told.entry(seen.device, || Told { at: now, new: 0 });
-        let since = now.since(told.at);
-        if !first && since > i64::from(self.settings.together_seconds) * SECOND {
-            if since < i64::from(self.settings.again_hours) * 3600 * SECOND {
-                return;
+        match observation {
+            Observation::Second(_) if !self.waiting.is_empty() => self.tell_waiting(cx.now, out),
+            Observation::Habit(seen) => {
+                if let Habit::Contact(flow, fresh) = seen.what
+                    && fresh.settled
+                    && (fresh.place.is_some() || self.settings.ports)
+                {
+                    self.contact(cx.now, seen, flow, fresh, out);
+                }
             }
-            *told = Told { at: now, new: 0 };
+            _ => {}
         }
-        told.new = told.new.saturating_add(1);
-        let new = told.new;
-        raise(seen, flow, fresh, new, out);
     }
 }
 
-fn raise(seen: &HabitSeen<'_>, flow: &Flow, fresh: Fresh, new: u32, out: &mut Findings) {
+impl NewBehaviour {
+    fn contact(
+        &mut self,
+        now: Timestamp,
+        seen: &HabitSeen<'_>,
+        flow: &Flow,
+        fresh: Fresh,
+        out: &mut Findings,
+    ) {
+        let wait =
+            fresh.place.is_some() && self.settings.wait_seconds > 0 && self.waiting.len() < MAX_WAITING;
+        let begins = || Told { at: now, new: 0, waits: wait, finding: None };
+        let (told, mut first) = self.told.entry(seen.device, begins);
+        let since = now.since(told.at);
+        if !first && !told.waits && since > i64::from(self.settings.together_seconds) * SECOND {
+            if since < i64::from(self.settings.again_hours) * 3600 * SECOND {
+                return;
+            }
+            (*told, first) = (begins(), true);
+        }
+        told.new = told.new.saturating_add(1);
+        if told.waits && first {
+            self.waiting.push(seen.device);
+        }
+        if told.waits {
+            // The first is what began it; the numbers come with it.
+            let begun = told.finding.take();
+            told.finding = begun.or_else(|| Some(Box::new(finding(seen, flow, fresh, told.new))));
+        } else if told.new <= self.settings.most {
+            out.push(finding(seen, flow, fresh, told.new));
+        }
+    }
+
+    /// Tells what has waited long enough, unless so much was new that somebody must be using the device.
+    fn tell_waiting(&mut self, now: Timestamp, out: &mut Findings) {
+        let NewBehaviour { settings, told, waiting } = self;
+        waiting.retain(|device| {
+            let Some(told) = told.get_mut(device) else { return false };
+            if now.since(told.at) < i64::from(settings.wait_seconds) * SECOND {
+                return true;
+            }
+            told.waits = false;
+            if let Some(mut finding) = told.finding.take().filter(|_| told.new <= settings.most) {
+                finding.evidence.insert("new_things".to_owned(), told.new.into());
+                out.push(*finding);
+            }
+            false
+        });
+    }
+}
+
+fn finding(seen: &HabitSeen<'_>, flow: &Flow, fresh: Fresh, new: u32) -> Finding {
     let place = seen.name.map_or_else(|| flow.server.to_string(), |n| format!("{n} ({})", flow.server));
     let protocol = if flow.protocol == proto::UDP { "UDP" } else { "TCP" };
     let port = flow.server_port;
@@ -115,7 +172,7 @@ fn raise(seen: &HabitSeen<'_>, flow: &Flow, fresh: Fresh, new: u32, out: &mut Fi
     let finding = NewBehaviour::KIND.finding(Severity::Medium, &parts, summary, evidence);
     let target =
         Subject { name: seen.name.map(str::to_owned), ..Subject::endpoint(flow.server, flow.server_port) };
-    out.push(between(finding, Some(Subject::ip(seen.ip)), Some(target)));
+    between(finding, Some(Subject::ip(seen.ip)), Some(target))
 }
 
 #[cfg(test)]
@@ -123,6 +180,7 @@ mod tests {
     use super::*;
     use crate::addr::MacAddr;
     use crate::detect::bench::{Bench, ip, mac, tcp};
+    use crate::observe::SensorSecond;
 
     fn contact(b: &mut Bench<NewBehaviour>, device: MacAddr, port: u16, fresh: Fresh) {
         let flow = tcp("192.168.1.31", "203.0.113.9", port);
@@ -132,6 +190,14 @@ mod tests {
         b.see(&Observation::Habit(&seen));
     }
 
+    /// Waits, second by second.
+    fn wait(b: &mut Bench<NewBehaviour>, seconds: u32) {
+        for _ in 0..seconds {
+            b.wait(1.0);
+            b.see(&Observation::Second(&SensorSecond::default()));
+        }
+    }
+
     const NEW: Fresh = Fresh { settled: true, days: 9, place: Some(1), way: true, usual: 3 };
 
     #[test]
@@ -139,16 +205,34 @@ mod tests {
         let mut b = Bench::<NewBehaviour>::new();
         for port in 0..5 {
             contact(&mut b, mac(1), 400 + port, NEW);
-            b.wait(600.0);
+            wait(&mut b, 600);
         }
         assert_eq!((b.alerts(), b.found.len(), b.last().severity), (1, 5, Severity::Medium));
         assert!(b.last().summary.contains("new.example"));
         b.wait(3600.0);
         contact(&mut b, mac(1), 22, NEW);
+        wait(&mut b, 600);
         assert_eq!(b.found.len(), 5, "the owner has heard of it");
         b.wait(6.0 * 3600.0);
         contact(&mut b, mac(1), 22, NEW);
+        wait(&mut b, 600);
         assert_eq!(b.found.len(), 6);
+    }
+
+    #[test]
+    fn a_television_that_somebody_switches_on_is_not_told() {
+        let mut b = Bench::<NewBehaviour>::new();
+        for port in 0..30 {
+            contact(&mut b, mac(1), 400 + port, NEW);
+            wait(&mut b, 10);
+        }
+        wait(&mut b, 600);
+        assert!(b.found.is_empty());
+        contact(&mut b, mac(2), 443, NEW);
+        wait(&mut b, 119);
+        assert!(b.found.is_empty(), "there may be more to come");
+        wait(&mut b, 2);
+        assert_eq!(b.alerts(), 1);
     }
 
     #[test]
@@ -177,6 +261,6 @@ mod tests {
             let [p, q, r, s] = i.to_be_bytes();
             contact(&mut b, MacAddr([2, 9, p, q, r, s]), 443, NEW);
         }
-        assert!(b.detector.told.len() <= 4096);
+        assert!(b.detector.told.len() <= 4096 && b.detector.waiting.len() <= MAX_WAITING);
     }
 }

@@ -9,7 +9,7 @@ use crate::addr::Ip;
 use crate::observe::{Habit, HabitSeen, Observation};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{App, Flow, FlowKey, State, Told, proto};
-use crate::table::habits::{Contact, host_number, name_number, net_number, way_numbers};
+use crate::table::habits::{Contact, Fresh, host_number, name_number, net_number, way_numbers};
 use crate::table::{Known, Lookup};
 use crate::time::Timestamp;
 use crate::wire::dns::registered_domain;
@@ -24,10 +24,15 @@ const LEAST_UPLOAD: u64 = 1 << 20;
 const FROZEN_S: u64 = 86_400;
 /// Names, leases, clocks and discovery: where they go is the network's business, not the device's.
 const PLUMBING: [u16; 13] = [53, 67, 68, 123, 137, 138, 546, 547, 853, 1900, 3702, 5353, 5355];
-/// Ports of the web, which count as one, with what is spoken there.
+/// Ports from here on are made up: passive FTP, calls, file sharing.
+const PASSING: u16 = 10_000;
+/// Ports of the web.
 const WEB: [u16; 4] = [80, 443, 8080, 8443];
-/// UDP ports of media and file sharing: made up for one call or transfer.
-const TRANSFERS: [std::ops::RangeInclusive<u16>; 3] = [5004..=5005, 6881..=6999, 10_000..=u16::MAX];
+/// UDP ports of media and file sharing below those.
+const TRANSFERS: [std::ops::RangeInclusive<u16>; 2] = [5004..=5005, 6881..=6999];
+/// Kinds of devices that people do all sorts of things with, and what carries their traffic.
+const VERSATILE: [&str; 9] =
+    ["phone", "tablet", "computer", "tv", "console", "router", "access_point", "nas", "server"];
 
 impl Engine {
     /// The flow in `slot` named its server.
@@ -145,15 +150,15 @@ fn place(known: &Known, flow: &Flow) -> u32 {
     }
 }
 
+/// Port and application, zero for what is worth nothing: the web is everywhere, and high ports are made up for one
+/// transfer or call.
 fn ways(flow: &Flow) -> [u32; 2] {
     let web = matches!(flow.app, App::Http | App::Tls | App::Quic);
-    if web || (flow.app == App::Unknown && WEB.contains(&flow.server_port)) {
-        // A port of its own for the web is worth noting; what is spoken there is not.
-        let port = if WEB.contains(&flow.server_port) { WEB[0] } else { flow.server_port };
-        return way_numbers(proto::TCP, port, None);
-    }
-    let app = (flow.app != App::Unknown).then_some(&flow.app as &dyn std::fmt::Debug);
-    way_numbers(flow.protocol, flow.server_port, app)
+    let app = (flow.app != App::Unknown && !web).then_some(&flow.app as &dyn std::fmt::Debug);
+    let [port, app] = way_numbers(flow.protocol, flow.server_port, app);
+    let everywhere = WEB.contains(&flow.server_port) && (web || flow.app == App::Unknown);
+    let passing = flow.server_port >= PASSING;
+    [if everywhere || passing { 0 } else { port }, app]
 }
 
 fn tell_contact(
@@ -179,9 +184,17 @@ fn tell_contact(
         sure: flow.state != State::Midstream && !is_midstream(flow),
     };
     let Some(fresh) = known.habits.contact(key, &contact) else { return };
+    let fresh = judged(known, key, fresh);
     let name = names(known, flow, said).into_iter().flatten().next();
     let seen = HabitSeen { device: key, ip: flow.client, name, what: Habit::Contact(flow, fresh) };
     watch.tell(now, known, &Observation::Habit(&seen));
+}
+
+/// What is known to do all sorts of things is never settled, though it may have slept while it was learned.
+fn judged(known: &Known, key: DeviceKey, fresh: Fresh) -> Fresh {
+    let kind = known.devices.get(&key).map(|device| known.record(key, device).kind);
+    let versatile = kind.is_some_and(|kind| VERSATILE.contains(&kind.as_str()));
+    Fresh { settled: fresh.settled && !versatile, ..fresh }
 }
 
 /// TCP whose opening was not seen, though it may be closed by now.
@@ -194,8 +207,10 @@ fn tell_offer(known: &mut Known, watch: &mut Watch, now: Timestamp, flow: &Flow,
     let (port, udp) = (flow.server_port, flow.protocol == proto::UDP);
     known.habits.seen(key);
     let exchange = flow.packets_up > 1 && flow.packets_down > 1;
-    let transfer =
-        udp && (TRANSFERS.iter().any(|ports| ports.contains(&port)) || (port >= 1024 && !exchange));
+    let transfer = udp
+        && (port >= PASSING
+            || TRANSFERS.iter().any(|ports| ports.contains(&port))
+            || (port >= 1024 && !exchange));
     let lookup = flow.client_port < 1024 && udp && port >= 1024;
     let plumbing = PLUMBING.contains(&port) && port != 53 && port != 853;
     let answered = if udp { flow.payload_down > 0 } else { flow.state != State::Refused };
@@ -208,6 +223,7 @@ fn tell_offer(known: &mut Known, watch: &mut Watch, now: Timestamp, flow: &Flow,
         return;
     }
     if let Some(fresh) = known.habits.offers(key, (flow.protocol, port), flow.client, used && !guess) {
+        let fresh = judged(known, key, fresh);
         let seen = HabitSeen { device: key, ip: flow.server, name: None, what: Habit::Offer(flow, fresh) };
         watch.tell(now, known, &Observation::Habit(&seen));
     }

@@ -13,7 +13,7 @@ use crate::table::traits::Source;
 use crate::wire::login::Service;
 use crate::wire::tcp::Segment;
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, bacnet, coap, dns, http, kerberos, ldap, quic, ssdp, ssh, tls};
+use crate::wire::{Parsed, bacnet, coap, dns, kerberos, ldap, probe, quic, snmp, spoken, ssdp, ssh, tls};
 
 /// Longest beginning of one side that is gathered: a ClientHello with post-quantum keys and a server's certificates
 /// fit.
@@ -89,6 +89,10 @@ fn bits(side: Side) -> (u8, u8) {
 impl Engine {
     pub(super) fn inspect_tcp(&mut self, slot: u32, side: Side, segment: &Segment<'_>, carried: Carried<'_>) {
         let Some(flow) = self.flows.at(slot) else { return };
+        if side == Side::Server && flow.payload_down == segment.payload_len {
+            self.tell_spoken(slot, spoken::by_server(segment.payload));
+        }
+        let Some(flow) = self.flows.at(slot) else { return };
         if flow.inspect.has(Inspect::TALKS) {
             if side == Side::Server {
                 self.inspect_answer(slot, segment.payload);
@@ -103,6 +107,12 @@ impl Engine {
             return;
         }
         let gathering = flow.inspect.has(gathers);
+        if !gathering
+            && side == Side::Client
+            && let Some((name, sure)) = probe::scanner(segment.payload)
+        {
+            self.tell_flow(slot, |flow| Observation::Probe(flow, name, sure));
+        }
         if !gathering && self.begins_talk(slot, side, segment, carried) {
             return;
         }
@@ -136,16 +146,11 @@ impl Engine {
         if full || lost { Look::Done } else { look }
     }
 
-    /// What a server says later in a flow, where that matters: HTTP status codes and log-in outcomes.
+    /// What a server says later in a flow about a log-in, in protocols that are no conversations.
     #[inline]
     fn inspect_answer(&mut self, slot: u32, payload: &[u8]) {
         let Some(flow) = self.flows.at(slot) else { return };
         match flow.app {
-            App::Http => {
-                if let Some(status) = http::status_of(payload) {
-                    self.watch.tell(self.now, &self.known, &Observation::HttpStatus(flow, status));
-                }
-            }
             App::Login(service) if flow.packets_down <= LOGIN_SEGMENTS => {
                 if let Some(outcome) = service.outcome(payload) {
                     self.watch.tell(self.now, &self.known, &Observation::Login(flow, service, outcome));
@@ -168,9 +173,6 @@ impl Engine {
         if ssh::looks_banner(bytes) {
             return self.look_ssh(slot, side, bytes);
         }
-        if side == Side::Client && http::looks_request(bytes) {
-            return self.look_http(slot, bytes);
-        }
         if app == App::Unknown
             && let Some(service) = Service::of_port(port)
         {
@@ -185,6 +187,12 @@ impl Engine {
     fn set_app(&mut self, slot: u32, app: App) {
         if let Some(flow) = self.flows.at_mut(slot) {
             flow.app = app;
+        }
+    }
+
+    fn tell_spoken(&mut self, slot: u32, protocol: Option<spoken::Protocol>) {
+        if let Some(protocol) = protocol {
+            self.tell_flow(slot, |flow| Observation::Spoken(flow, protocol));
         }
     }
 
@@ -211,6 +219,7 @@ impl Engine {
                     self.set_tls(slot);
                     self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.told_name(slot, hello.server_name.as_deref());
+                    self.slips(slot, Side::Client, Source::Tls, &hello.ja4);
                     self.tell_flow(slot, |flow| Observation::TlsClient(flow, &hello));
                     Look::Done
                 }
@@ -235,21 +244,6 @@ impl Engine {
                     self.slips(slot, side, Source::Ssh, &software);
                 }
                 self.tell_flow(slot, |flow| Observation::Ssh(flow, &software, side == Side::Server));
-                Look::Done
-            }
-            other => self.unread(other),
-        }
-    }
-
-    fn look_http(&mut self, slot: u32, bytes: &[u8]) -> Look {
-        match http::request(bytes) {
-            Parsed::Yes(request) => {
-                self.set_app(slot, App::Http);
-                if let Some(agent) = &request.user_agent {
-                    self.slips(slot, Side::Client, Source::Agent, agent);
-                }
-                self.told_name(slot, request.host.as_deref());
-                self.tell_flow(slot, |flow| Observation::HttpRequest(flow, &request));
                 Look::Done
             }
             other => self.unread(other),
@@ -286,10 +280,13 @@ impl Engine {
             88 => App::Kerberos,
             123 => App::Ntp,
             137 => App::Nbns,
-            1900 => App::Ssdp,
+            161 => App::Snmp,
             389 => App::Ldap,
+            1900 => App::Ssdp,
             546 | 547 => return self.on_dhcp6(carried, payload),
-            _ => match flow.server_port {
+            5351 => return self.on_port_mapping(carried, payload),
+            // Answers to what was asked of a group begin a flow of their own.
+            _ => match if datagram.src_port == 5355 { 5355 } else { flow.server_port } {
                 5353 => App::Mdns,
                 5355 => App::Llmnr,
                 5683 => App::Coap,
@@ -319,6 +316,11 @@ impl Engine {
     /// Datagrams that are messages of a flow.
     fn on_said(&mut self, slot: u32, side: Side, app: App, payload: &[u8]) {
         match app {
+            App::Snmp if side == Side::Client => {
+                if let Some(seen) = snmp::community(payload) {
+                    self.tell_flow(slot, |flow| Observation::Credential(flow, &seen));
+                }
+            }
             App::Kerberos => {
                 if let Some(said) = kerberos::message(payload) {
                     self.tell_flow(slot, |flow| Observation::Kerberos(flow, &said));
@@ -346,6 +348,7 @@ impl Engine {
     fn inspect_quic(&mut self, slot: u32, payload: &[u8]) {
         let sent = self.flows.at(slot).map_or(0, |f| f.packets_up);
         if sent <= 1 {
+            self.tell_spoken(slot, spoken::by_datagram(payload));
             // Whatever was gathered under this slot was another connection's.
             self.readers.quic.remove(&slot);
         }

@@ -2,14 +2,23 @@
 
 use super::{Carried, Engine};
 use crate::addr::{Ip, MacAddr};
-use crate::observe::{ArpSeen, DhcpSeen, DnsSeen, NeighborSeen, Observation, SsdpSeen};
+use crate::observe::{
+    ArpSeen, DhcpSeen, DnsSeen, Loose, NeighborSeen, Observation, RedirectSeen, RouterSeen, SsdpSeen,
+};
 use crate::table::devices::NameSource;
 use crate::table::flows::{FlowKey, State, proto};
 use crate::table::traits::is_made_up;
 use crate::wire::arp::Arp;
-use crate::wire::icmp::{Meaning, Message, Quoted};
+use crate::wire::icmp::{self, Meaning, Message, Quoted};
 use crate::wire::udp::Datagram;
-use crate::wire::{Parsed, dhcp, dns, nbns, ssdp};
+use crate::wire::{Parsed, dhcp, dns, nbns, portmap, ssdp};
+
+/// What an echo carries; the length is the packet's when a capture cut it.
+fn load_of(carried: Carried<'_>, message: &Message<'_>) -> icmp::Load {
+    let headers = if message.v6 { 48 } else { 28 };
+    let len = carried.ip.len.saturating_sub(headers).max(message.payload.len() as u32);
+    icmp::load(message.payload, len)
+}
 
 impl Engine {
     pub(super) fn on_arp(&mut self, arp: Arp, frame_mac: MacAddr, frame_to: MacAddr) {
@@ -32,40 +41,66 @@ impl Engine {
         let (source, target) = (carried.ip.src, carried.ip.dst);
         // Told before the tables change: a claim is compared with what was known.
         match message.meaning() {
-            Meaning::EchoRequest(..) => self.tell(&Observation::Echo { source, target }),
-            Meaning::EchoReply(..) => self.tell(&Observation::EchoReply { source, target }),
-            Meaning::Unreachable { about: Some(about), .. } => self.refused(about, carried.vlan),
-            Meaning::NeighborSolicitation { source_mac, .. } => self.claims(source_mac, Some(source)),
+            Meaning::EchoRequest(..) => {
+                self.count_loose(carried, Loose::Ask);
+                let load = load_of(carried, message);
+                self.tell(&Observation::Echo { source, target, load });
+            }
+            Meaning::EchoReply(..) => {
+                self.count_loose(carried, Loose::Reply);
+                let load = load_of(carried, message);
+                self.tell(&Observation::EchoReply { source, target, load });
+            }
+            Meaning::Unreachable { about: Some(about), .. } => {
+                if !self.refused(about, carried.vlan) {
+                    self.count_loose(carried, Loose::Icmp);
+                }
+            }
+            Meaning::NeighborSolicitation { source_mac, .. } => {
+                self.count_loose(carried, Loose::Neighbor);
+                self.claims(source_mac, Some(source));
+            }
             Meaning::NeighborAdvertisement { target: ip, target_mac, router, solicited, override_cache } => {
+                self.count_loose(carried, Loose::Neighbor);
                 let mac = if target_mac.is_none() { carried.mac } else { target_mac };
                 let seen = NeighborSeen { ip, mac, router, solicited, override_cache };
                 self.tell(&Observation::Neighbor(&seen));
                 self.claims(mac, Some(ip));
             }
-            Meaning::RouterAdvertisement { lifetime_s, source_mac, .. } => {
+            Meaning::RouterAdvertisement { lifetime_s, source_mac, options } => {
+                let (prefix, dns_server) = icmp::advertised(options);
+                let seen = RouterSeen { ip: source, mac: carried.mac, lifetime_s, prefix, dns_server };
+                self.tell(&Observation::Router(&seen));
                 self.claims(if source_mac.is_none() { carried.mac } else { source_mac }, Some(source));
                 if lifetime_s > 0 {
                     self.known.add_gateway(source);
                 }
             }
-            Meaning::Unreachable { about: None, .. } | Meaning::Redirect { .. } | Meaning::Other => {}
+            Meaning::Redirect { gateway, destination } => {
+                let seen = RedirectSeen { source, mac: carried.mac, target, gateway, destination };
+                self.tell(&Observation::Redirect(&seen));
+            }
+            Meaning::Unreachable { about: None, .. } | Meaning::Other => {
+                self.count_loose(carried, Loose::Icmp);
+            }
         }
         self.touch(carried);
     }
 
-    /// An ICMP error says that the first packets of a flow were not wanted.
-    fn refused(&mut self, about: Quoted, vlan: u16) {
+    /// An ICMP error says that the first packets of a flow were not wanted. False when there is no such flow.
+    fn refused(&mut self, about: Quoted, vlan: u16) -> bool {
         if !matches!(about.protocol, proto::TCP | proto::UDP) {
-            return;
+            return false;
         }
         let key =
             FlowKey::new((about.src, about.src_port), (about.dst, about.dst_port), about.protocol, vlan);
-        let Some(slot) = self.flows.find(&key) else { return };
-        let Some(flow) = self.flows.at_mut(slot) else { return };
+        let Some(slot) = self.flows.find(&key) else { return false };
+        let Some(flow) = self.flows.at_mut(slot) else { return false };
         if flow.state == State::Opened && flow.client == about.src {
             flow.state = State::Refused;
             self.tell_flow(slot, Observation::FlowRefused);
         }
+        true
     }
 
     pub(super) fn on_dhcp(&mut self, carried: Carried<'_>, payload: &[u8]) {
@@ -156,6 +191,14 @@ impl Engine {
                     self.known.called(carried.mac, source, name.as_bytes());
                 }
             }
+        }
+    }
+
+    /// A request to a router for an open port, or its answer.
+    pub(super) fn on_port_mapping(&mut self, carried: Carried<'_>, payload: &[u8]) {
+        if let Parsed::Yes(message) = portmap::parse(payload) {
+            let (source, target) = (carried.ip.src, carried.ip.dst);
+            self.tell(&Observation::PortMapping { source, target, message });
         }
     }
 

@@ -20,15 +20,16 @@ use crate::addr::{Inside, Ip, MacAddr};
 use crate::alert::desk;
 use crate::alert::{AlertRecord, Allow, Mute};
 use crate::capture::Frame;
-use crate::counters::Counters;
+use crate::counters::{Counters, Reject};
 use crate::detect::settings::Problem;
 use crate::event::{Event, TrafficPoint};
 use crate::feeds::Feeds;
-use crate::observe::{Observation, SensorSecond, SensorState};
+use crate::observe::{BurstSeen, FragmentSeen, Loose, Observation, SensorSecond, SensorState};
+use crate::table::crowd::{self, Stations};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
 use crate::table::habits::Rules;
-use crate::table::reassembly::Fragments;
+use crate::table::reassembly::{Fragments, Odd};
 use crate::table::{Caps, Known, Lookup};
 use crate::time::{SECOND, Timestamp};
 use crate::wire::ip::IpPacket;
@@ -48,6 +49,12 @@ const HOST_LIFE: [i64; 2] = [86_400 * SECOND, 3_600 * SECOND];
 const DEVICE_EVENTS: usize = 32;
 /// A gap longer than this is swept as one whole pass over each table.
 const LONGEST_GAP: i64 = 16;
+
+/// Half of the window in which a station counts as heard of, microseconds.
+const STATIONS_HALF: i64 = 600 * SECOND;
+/// IP protocols that carry others or routes, in any number: IGMP, IP in IP, 6in4, RSVP, GRE, ESP, AH, no next header,
+/// EIGRP, OSPF, PIM, IPComp, VRRP, L2TP, SCTP, UDP-Lite.
+const CARRIERS: [u8; 16] = [2, 4, 41, 46, 47, 50, 51, 59, 88, 89, 103, 108, 112, 115, 132, 136];
 
 /// What an engine is made from.
 #[derive(Clone, Debug)]
@@ -109,6 +116,9 @@ pub struct Engine {
     flows: Flows,
     known: Known,
     fragments: Option<Box<Fragments>>,
+    loose: crowd::Loose,
+    stations: Stations,
+    stations_turn: Timestamp,
     readers: Readers,
     watch: Watch,
     own: Vec<MacAddr>,
@@ -153,6 +163,9 @@ impl Engine {
             flows: Flows::new(caps.flows),
             known,
             fragments: Some(Box::new(Fragments::new(caps.fragment_bytes))),
+            loose: crowd::Loose::default(),
+            stations: Stations::default(),
+            stations_turn: Timestamp::MIN,
             readers: Readers::new(caps.stream_bytes),
             watch,
             own: settings.own,
@@ -208,7 +221,7 @@ impl Engine {
 
     /// Swaps in another set of lists of known bad addresses and names.
     pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
-        self.watch.detectors.set_feeds(feeds);
+        self.watch.detectors.set_feeds(&feeds);
     }
 
     /// Takes what there is to tell, oldest first.
@@ -275,6 +288,9 @@ impl Engine {
         } else {
             self.sensor.foreign_unicast += 1;
         }
+        if self.stations.is_new(packet.src_mac) {
+            self.watch.tell(self.now, &self.known, &Observation::Station(packet.src_mac));
+        }
         match &packet.body {
             Body::Arp(arp) => {
                 self.count_traffic(true, true, frame.wire_len);
@@ -295,9 +311,21 @@ impl Engine {
             Transport::Udp(datagram) => self.on_udp(carried, datagram),
             Transport::Icmp(message) => self.on_icmp(carried, message),
             Transport::Fragment(fragment) => self.on_fragment(carried, fragment),
-            Transport::Other(..) => self.touch(carried),
+            Transport::Other(protocol, _) => {
+                if !CARRIERS.contains(protocol) {
+                    self.count_loose(carried, Loose::Unreadable);
+                }
+                self.touch(carried);
+            }
             Transport::Bad(reason) => {
                 self.counters.reject(*reason);
+                match reason {
+                    Reject::ExtensionMalformed => self.count_loose(carried, Loose::Unreadable),
+                    Reject::FragmentMalformed => {
+                        self.tell_odd(carried.ip.src, carried.ip.dst, Odd::Impossible)
+                    }
+                    _ => {}
+                }
                 self.touch(carried);
             }
         }
@@ -315,7 +343,34 @@ impl Engine {
             }
             None => self.touch(carried),
         }
+        let odd = fragments.take_odd();
         self.fragments = Some(fragments);
+        if let Some((source, target, odd)) = odd {
+            self.tell_odd(source, target, odd);
+        }
+    }
+
+    fn give_up_fragments(&mut self) {
+        while let Some((source, target)) = self.fragments.as_mut().and_then(|f| f.give_up(self.now)) {
+            self.tell_odd(source, target, Odd::Unfinished);
+        }
+    }
+
+    fn tell_odd(&mut self, source: Ip, target: Ip, odd: Odd) {
+        let completed = self.fragment_counts().completed;
+        let seen = FragmentSeen { source, target, odd, completed };
+        self.watch.tell(self.now, &self.known, &Observation::Fragment(&seen));
+    }
+
+    /// Counts a packet that belongs to no flow towards its target; told of in steps.
+    fn count_loose(&mut self, carried: Carried<'_>, class: Loose) {
+        let (source, target) = (carried.ip.src, carried.ip.dst);
+        // Discovery goes to many groups, one per address looked for: they are one place.
+        let place = if target.is_multicast() { Ip::UNSPECIFIED } else { target };
+        if self.loose.add(place, class as u8) {
+            let seen = BurstSeen { source, target, class, packets: crowd::STEP };
+            self.watch.tell(self.now, &self.known, &Observation::Burst(&seen));
+        }
     }
 
     /// Counts a packet that belongs to no flow.
@@ -368,6 +423,11 @@ impl Engine {
         let passed = if started == Timestamp::MIN { 1 } else { self.now.since(started) / SECOND + 1 };
         self.next_second = Timestamp::from_micros(self.now.micros() / SECOND * SECOND + SECOND);
         self.known.on_second();
+        if self.now.since(self.stations_turn) > STATIONS_HALF {
+            self.stations_turn = self.now;
+            self.stations.turn();
+        }
+        self.give_up_fragments();
         // What ended in a gap without frames belongs to the day before it.
         self.sweep(usize::try_from(passed.clamp(1, LONGEST_GAP)).unwrap_or(1));
         self.known.habits.on_second(self.known.learning_for());

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::addr::{Ip, vendor};
 use crate::alert::Mute;
 use crate::counters::Counters;
-use crate::event::{DeviceRecord, Devices, Talker, Traffic, TrafficPoint};
+use crate::event::{DeviceRecord, Devices, Learning, Talker, Traffic, TrafficPoint};
 use crate::table::Lookup;
 use crate::table::devices::{Device, DeviceChange, DeviceKey};
 use crate::table::hosts::{Host, recent_since};
@@ -12,6 +12,7 @@ use crate::table::reassembly::FragmentCounts;
 use crate::time::{SECOND, Timestamp};
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Table sizes and other totals, for the health page and the summary of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,6 +37,10 @@ pub struct Totals {
     pub devices_capacity: usize,
     /// Devices pushed out by newer ones.
     pub devices_evicted: u64,
+    /// Devices whose habits are known or being learned.
+    pub habits: usize,
+    /// Devices whose habits were pushed out.
+    pub habits_evicted: u64,
     /// Looked-up names in the table.
     pub names: usize,
     /// Looked-up names pushed out.
@@ -63,6 +68,7 @@ impl Engine {
     /// Table sizes and other totals.
     pub fn totals(&self) -> Totals {
         let (names, names_evicted) = self.known.names_held();
+        let (habits, habits_evicted) = self.known.habits.held();
         Totals {
             flows_seen: self.flows_seen,
             flows: self.flows.len(),
@@ -74,6 +80,8 @@ impl Engine {
             devices: self.known.devices.len(),
             devices_capacity: self.known.devices.capacity(),
             devices_evicted: self.known.devices.evicted(),
+            habits,
+            habits_evicted,
             names,
             names_evicted,
             streams: self.readers.held(),
@@ -230,6 +238,29 @@ impl Engine {
     /// Puts back a device that an earlier run stored.
     pub fn restore_device(&mut self, record: &DeviceRecord) {
         self.known.restore(record);
+    }
+
+    /// What is to be stored of every device's habits, by the device's id.
+    pub fn stored_habits(&self) -> BTreeMap<String, Vec<u8>> {
+        let habits = &self.known.habits;
+        habits.keys().filter_map(|key| Some((key.id(), habits.stored(*key)?))).collect()
+    }
+
+    /// Puts back habits that an earlier run stored, after its devices; those of devices that are gone are left out.
+    /// Returns how many could not be read.
+    pub fn restore_habits(&mut self, stored: Vec<(String, Vec<u8>)>) -> usize {
+        let stored: BTreeMap<String, Vec<u8>> = stored.into_iter().collect();
+        let known: Vec<_> = self.known.devices.iter().map(|(key, _)| *key).collect();
+        let (learned, mut unread) = (self.learned(), 0);
+        for (key, bytes) in known.into_iter().filter_map(|key| Some((key, stored.get(&key.id())?))) {
+            unread += usize::from(!self.known.habits.restore(key, bytes, learned));
+        }
+        unread
+    }
+
+    /// How far the network was learned.
+    pub fn learning(&self) -> Learning {
+        self.known.habits.learning()
     }
 
     /// What became of fragments.

@@ -5,10 +5,12 @@ use crate::observe::Observation;
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow, Inspect, Side};
 use crate::table::stream::{Listener, MAX_WAITING, Ordered};
-use crate::wire::login::Service;
+use crate::table::traits::Source;
+use crate::wire::http;
+use crate::wire::login::{Service, ftp, imap, pop3, smtp, telnet, vnc};
 use crate::wire::talk::{Conversation, Heard};
 use crate::wire::tcp::Segment;
-use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb};
+use crate::wire::{dnp3, iec104, kerberos, ldap, modbus, mqtt, rdp, rpc, rtsp, s7, smb, stratum};
 
 /// Conversations under way at a time; the one that was quiet longest gives way.
 const MAX_TALKS: usize = 512;
@@ -54,6 +56,14 @@ macro_rules! talks {
 }
 
 talks! {
+    Stratum: stratum::Session => App::Stratum, Stratum;
+    Http: http::talk::Talk => App::Http, of_http;
+    Ftp: ftp::Ftp => App::Login(Service::Ftp), of_login;
+    Smtp: smtp::Smtp => App::Login(Service::Smtp), of_login;
+    Pop3: pop3::Pop3 => App::Login(Service::Pop3), of_login;
+    Imap: imap::Imap => App::Login(Service::Imap), of_login;
+    Telnet: telnet::Telnet => App::Login(Service::Telnet), of_login;
+    Vnc: vnc::Vnc => App::Login(Service::Vnc), of_login;
     Smb: smb::Session => App::Smb, Smb;
     Kerberos: kerberos::Session => App::Kerberos, Kerberos;
     Ldap: ldap::Session => App::Ldap, Ldap;
@@ -71,6 +81,8 @@ talks! {
 struct Under {
     talk: Talk,
     sides: [Ordered; 2],
+    /// The server was called by name, in the first HTTP request.
+    named: bool,
 }
 
 impl Under {
@@ -110,7 +122,8 @@ impl Talks {
 
     fn begin(&mut self, slot: u32, talk: Talk) {
         self.forget(slot);
-        let (_, pushed_out) = self.under_way.insert_new(slot, Under { talk, sides: Default::default() });
+        let (_, pushed_out) =
+            self.under_way.insert_new(slot, Under { talk, sides: Default::default(), named: false });
         if let Some((_, under)) = pushed_out {
             self.held -= under.held();
         }
@@ -179,8 +192,17 @@ impl Engine {
             return;
         };
         let before = under.held();
-        let mut tell = |observation: &Observation<'_>| watch.tell(*now, known, observation);
-        let Under { talk, sides } = under;
+        let Under { talk, sides, named } = under;
+        let (mut name, mut agent) = (None, None);
+        let mut tell = |observation: &Observation<'_>| {
+            if let Observation::HttpRequest(_, request) = observation
+                && !std::mem::replace(named, true)
+            {
+                name.clone_from(&request.host);
+                agent.clone_from(&request.user_agent);
+            }
+            watch.tell(*now, known, observation);
+        };
         let stream = &mut sides[side as usize];
         let mut ear = Ear { talk, side, flow, tell: &mut tell };
         let cut = segment.payload_len.saturating_sub(segment.payload.len() as u32);
@@ -194,6 +216,10 @@ impl Engine {
             if let Some(flow) = flows.at_mut(slot) {
                 flow.inspect.clear(Inspect::TALKS);
             }
+        }
+        self.told_name(slot, name.as_deref());
+        if let Some(agent) = agent {
+            self.slips(slot, Side::Client, Source::Agent, &agent);
         }
     }
 }

@@ -7,6 +7,16 @@ use crate::table::flows::{Flow, FlowKey, Inspect, NO_SLOT, Side, State, TcpStep,
 use crate::wire::tcp::{Segment, flag};
 use crate::wire::udp::Datagram;
 
+/// Datagrams of one side of a UDP flow between two tellings, once it is that long.
+const STEP: u32 = 256;
+
+/// Whether the `sent`-th datagram of a side is told of: powers of two first, so that neither many short flows nor a few
+/// long ones go uncounted.
+#[inline]
+fn is_step(sent: u32) -> bool {
+    sent > 1 && (sent.is_power_of_two() || sent.is_multiple_of(STEP))
+}
+
 impl Engine {
     pub(super) fn on_tcp(&mut self, carried: Carried<'_>, segment: &Segment<'_>) {
         let (src, dst) = ((carried.ip.src, segment.src_port), (carried.ip.dst, segment.dst_port));
@@ -104,6 +114,7 @@ impl Engine {
         let Some(flow) = self.flows.at_mut(slot) else { return };
         let side = flow.side(src);
         flow.count(now, side, carried.ip.len, datagram.payload_len);
+        let sent = if side == Side::Client { flow.packets_up } else { flow.packets_down };
         let opened = flow.packets_up == 1 && side == Side::Client;
         let answered = side == Side::Server && flow.state == State::Opened;
         if answered {
@@ -114,6 +125,8 @@ impl Engine {
             self.tell_flow(slot, Observation::FlowOpened);
         } else if answered {
             self.tell_answered(slot);
+        } else if is_step(sent) {
+            self.tell_flow(slot, |flow| Observation::Steps(flow, side, (sent / 2).min(STEP)));
         }
         self.inspect_udp(slot, side, datagram, carried);
     }

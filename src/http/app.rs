@@ -7,6 +7,7 @@ use crate::alert::AlertRecord;
 use crate::bus::Bus;
 use crate::command::{Command, Reply};
 use crate::event::{DeviceRecord, Snapshot};
+use crate::places::Places;
 use crate::store::{Store, StoreError};
 use crate::time::{self, Timestamp, WallTime};
 use hyper::body::Bytes;
@@ -132,6 +133,7 @@ pub struct App {
     latest: Mutex<Latest>,
     health: Mutex<Arc<serde_json::Value>>,
     kinds: Mutex<[Bytes; 2]>,
+    places: Mutex<Option<Places>>,
     stop: (Sender<()>, Receiver<()>),
 }
 
@@ -161,6 +163,7 @@ impl App {
             latest: Mutex::default(),
             health: Mutex::new(Arc::new(serde_json::json!({}))),
             kinds: Mutex::new([Bytes::from_static(b"[]"), Bytes::from_static(b"[]")]),
+            places: Mutex::default(),
             stop: smol::channel::bounded(1),
         }))
     }
@@ -201,6 +204,16 @@ impl App {
     /// Takes what `/api/kinds` answers, JSON in English and Dutch.
     pub fn set_kinds(&self, en: String, nl: String) {
         *lock(&self.kinds) = [Bytes::from(en), Bytes::from(nl)];
+    }
+
+    /// Takes the files that say where outside addresses are.
+    pub fn set_places(&self, places: Places) {
+        *lock(&self.places) = Some(places);
+    }
+
+    /// Asks them; `None` when there are none.
+    pub(super) fn ask_places<T>(&self, ask: impl FnOnce(&mut Places) -> T) -> Option<T> {
+        lock(&self.places).as_mut().map(ask)
     }
 
     /// Live event streams.

@@ -20,7 +20,7 @@ macro_rules! files {
 /// Everything under `/static/`.
 const FILES: &[(&str, &[u8])] = files! {
     "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "chart.js" "dom.js" "favicon.svg"
-    "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js" "search.js" "state.js" "theme.js"
+    "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js" "places.js" "search.js" "state.js" "theme.js"
     "traffic.js" "view_alerts.js" "view_device.js" "view_devices.js" "view_health.js" "view_login.js"
     "view_overview.js" "view_settings.js"
 };

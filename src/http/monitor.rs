@@ -19,6 +19,9 @@ const RANGES: [(&str, i64, Step, i64); 4] = [
     ("30d", 30 * 86_400, Step::Hour, 3600),
 ];
 
+/// Addresses in one question for their places.
+const PLACES: usize = 50;
+
 /// GET `/healthz`.
 pub async fn healthz(request: Request<State>) -> Answer {
     let app = request.state();
@@ -87,6 +90,26 @@ pub async fn talkers(request: Request<State>) -> Answer {
     let span = if name == "1h" { Span::Recent } else { Span::All };
     let (since, talkers) = app.ask(|reply| Command::Talkers(span, limit, reply)).await?;
     answer::json(&json!({ "range": name, "since": since, "talkers": talkers }))
+}
+
+/// GET `/api/places`: where outside addresses are and whose, as far as the owner's files say.
+pub async fn places(request: Request<State>) -> Answer {
+    let query = Query::of(&request, &["ip"])?;
+    let wrong =
+        |text: &str| Refusal::bad(format!("ip is {text:?}; it must be addresses with commas between"));
+    let addresses: Vec<crate::addr::Ip> =
+        query.list("ip").map(|text| text.parse().map_err(|_| wrong(text))).collect::<Result<_, _>>()?;
+    if addresses.len() > PLACES {
+        return Err(Refusal::bad(format!(
+            "{} addresses; at most {PLACES} are answered at once",
+            addresses.len()
+        )));
+    }
+    let known = request.state().ask_places(|places| {
+        let known = |ip: crate::addr::Ip| Some((ip.to_string(), json!(places.of(ip)?)));
+        addresses.into_iter().filter_map(known).collect::<serde_json::Map<String, Value>>()
+    });
+    answer::json(&json!({ "enabled": known.is_some(), "places": known.unwrap_or_default() }))
 }
 
 /// GET `/api/kinds`.

@@ -81,6 +81,7 @@ routes! {
     Patch "/api/devices/:id" Session devices::change,
     Get "/api/traffic" Session monitor::traffic,
     Get "/api/talkers" Session monitor::talkers,
+    Get "/api/places" Session monitor::places,
     Get "/api/kinds" Session monitor::kinds,
     Get "/api/health" Session monitor::health,
     Post "/api/selftest" Session monitor::self_test,

@@ -8,7 +8,7 @@ mod lists;
 mod monitor;
 mod report;
 
-pub use lists::{ListStatus, Lists};
+pub use lists::{ListStatus, Lists, Loading};
 pub use monitor::{Kept, Monitor};
 pub use report::kinds;
 
@@ -21,8 +21,10 @@ use crate::config::{Auth, Config, Server, Source};
 use crate::engine::{self, Engine};
 use crate::http::{self, App, AuthMode, Limits, Setup};
 use crate::logs::{complain, say};
+use crate::places::Places;
 use crate::store::{AlertFilter, Store, StoreError};
 use crate::table::Caps;
+use crate::table::habits::Rules;
 use crate::time::{self, SECOND, WallTime};
 use crate::{machine, service};
 use async_signal::{Signal, Signals};
@@ -104,6 +106,11 @@ pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunErro
         detect: config.kinds.clone(),
         online_s: config.devices.online_seconds,
         names: config.devices.names.clone(),
+        habits: Rules {
+            learning_days: config.detect.learning_days,
+            confirm_days: config.detect.confirm_days,
+            few_places: config.detect.few_destinations,
+        },
         important: config.devices.important.clone(),
         ..more
     };
@@ -167,7 +174,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
     let store = Arc::new(store);
     let engine = live_engine(&config, &names, &all, &store)?;
     let mut monitor = Monitor::new(engine, store, "live", &config.store.path);
-    monitor.watch_lists(Lists::new(&config, Inside::new(networks(&names, &all)), random()?), &config);
+    monitor.watch_lists(Lists::new(&config, Inside::new(networks(&names, &all)), random()?));
     for live in &lives {
         monitor.add_interface(live.interface(), live.method());
     }
@@ -179,6 +186,10 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(capture(live, number, monitor.clone())).detach();
         }
         executor.spawn(tick(monitor.clone())).detach();
+        if !config.feeds.lists.is_empty() {
+            let every = Duration::from_secs(u64::from(config.feeds.reload_seconds));
+            executor.spawn(follow_lists(monitor.clone(), every)).detach();
+        }
         if served.listener.is_some() {
             executor.spawn(forget_claim_code(served.app.clone())).detach();
         }
@@ -224,6 +235,10 @@ fn live_engine(
     engine.set_offset(time::wall().micros() - time::monotonic().micros());
     engine.on_tick(time::monotonic());
     store.devices()?.iter().for_each(|device| engine.restore_device(device));
+    let unread = engine.restore_habits(store.habits()?);
+    if unread > 0 {
+        log::warn!("store: the habits of {unread} devices cannot be read; they are learned anew");
+    }
     let lately = AlertFilter {
         since: Some(WallTime::from_micros(time::wall().micros() - REMEMBERED)),
         ..AlertFilter::default()
@@ -315,6 +330,9 @@ fn app(
         public_hosts: config.dashboard.public_hosts.clone(),
         replay,
     })?;
+    if !config.network.geoip.is_empty() {
+        app.set_places(Places::new(&config.network.geoip));
+    }
     Ok((app, commands))
 }
 
@@ -362,6 +380,18 @@ fn drain(live: &mut Live, number: usize, monitor: &mut Monitor) {
     };
     monitor.on_interface(number, bytes, problem, now, || live.stats());
     monitor.settle();
+}
+
+/// Takes new lists when their files change, read in pieces between other work.
+async fn follow_lists(monitor: Rc<RefCell<Monitor>>, every: Duration) {
+    let mut looks = Timer::interval(every);
+    while looks.next().await.is_some() {
+        let Some(mut loading) = monitor.borrow().changed_lists() else { continue };
+        while loading.step() {
+            smol::future::yield_now().await;
+        }
+        monitor.borrow_mut().take_lists(loading);
+    }
 }
 
 /// Removes the claim code's file once it was used, or when an earlier run left one.

@@ -4,12 +4,11 @@
 //! grew is told at once and committed with the next new alert or within [`GROWTH_SECONDS`]: an attack that goes on
 //! must not write to the card every second.
 
-use super::lists::Lists;
+use super::lists::{Lists, Loading};
 use super::report;
 use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
 use crate::command::{Command, Span, Stage};
-use crate::config::Config;
 use crate::engine::Engine;
 use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
 use crate::http::App;
@@ -27,6 +26,8 @@ pub const LEARNED: &str = "learned_seconds";
 const GROWTH_SECONDS: u64 = 10;
 /// Devices and the learned time are saved this often.
 const SAVE_SECONDS: u64 = 300;
+/// Habits are saved this often: they change with every day, not with every minute.
+const HABIT_SECONDS: u64 = 3600;
 /// After this many seconds everything that only starting up needed has run.
 const SETTLED_SECONDS: u64 = 3;
 /// The sensor looks at itself this often.
@@ -61,7 +62,6 @@ pub struct Monitor {
     pub(super) clock_steps: u64,
     pub(super) store_problem: Option<String>,
     pub(super) lists: Option<Lists>,
-    lists_every: u64,
     ports: Vec<Port>,
     waiting: BTreeMap<u64, AlertRecord>,
     seconds: u64,
@@ -85,7 +85,6 @@ impl Monitor {
             clock_steps: 0,
             store_problem: None,
             lists: None,
-            lists_every: 60,
             ports: Vec::new(),
             waiting: BTreeMap::new(),
             seconds: 0,
@@ -98,17 +97,33 @@ impl Monitor {
         self.store.clone()
     }
 
-    /// Loads the lists and follows their files from now on.
-    pub fn watch_lists(&mut self, mut lists: Lists, config: &Config) {
-        self.engine.set_feeds(lists.load());
-        for status in lists.status() {
+    /// Loads the lists.
+    pub fn watch_lists(&mut self, mut lists: Lists) {
+        self.engine.set_feeds(lists.load().into());
+        self.lists = Some(lists);
+        self.tell_lists();
+    }
+
+    /// What changed of the lists, to be read; `None` while nothing did.
+    pub fn changed_lists(&self) -> Option<Loading> {
+        self.lists.as_ref().and_then(Lists::begin)
+    }
+
+    /// From now on what was read is what is matched with.
+    pub fn take_lists(&mut self, loading: Loading) {
+        if let Some(lists) = &mut self.lists {
+            self.engine.set_feeds(lists.take(loading).into());
+            self.tell_lists();
+        }
+    }
+
+    fn tell_lists(&self) {
+        for status in self.lists.iter().flat_map(Lists::status) {
             match &status.problem {
                 Some(problem) => log::warn!("list {}: {problem}", status.name),
                 None => log::info!("list {}: {} indicators", status.name, status.taken),
             }
         }
-        self.lists_every = u64::from(config.feeds.reload_seconds);
-        self.lists = Some(lists);
     }
 
     /// Adds an interface; its number is the order of adding.
@@ -235,14 +250,11 @@ impl Monitor {
         if self.seconds.is_multiple_of(GROWTH_SECONDS) {
             self.commit();
         }
-        if self.seconds.is_multiple_of(self.lists_every)
-            && let Some(feeds) = self.lists.as_mut().and_then(Lists::reload)
-        {
-            log::info!("the lists of known bad addresses and names were read again");
-            self.engine.set_feeds(feeds);
-        }
         if self.seconds.is_multiple_of(SAVE_SECONDS) && self.mode == "live" {
             self.save();
+        }
+        if self.seconds.is_multiple_of(HABIT_SECONDS) && self.mode == "live" {
+            self.save_habits();
         }
         let ticked = self.store.tick(time::wall());
         self.stored(ticked);
@@ -264,7 +276,11 @@ impl Monitor {
         let lists = self.lists.as_ref().map(Lists::status).unwrap_or_default();
         let lists: Vec<ListState<'_>> = lists
             .iter()
-            .map(|l| ListState { name: &l.name, problem: l.problem.as_deref(), age_hours: None })
+            .map(|list| ListState {
+                name: &list.name,
+                problem: list.problem.as_deref(),
+                age_hours: list.age_seconds.filter(|_| list.fetched).map(|age| age.unsigned_abs() / 3600),
+            })
             .collect();
         self.engine.on_sensor(&SensorState {
             disk_free_bytes: self.system.disk_free_bytes,
@@ -302,8 +318,16 @@ impl Monitor {
         }
     }
 
+    fn save_habits(&mut self) {
+        let saved = self.store.save_habits(&self.engine.stored_habits());
+        self.stored(saved);
+    }
+
     fn save(&mut self) {
-        let saved = self.store.save_devices(&self.engine.full_devices().collect::<Vec<_>>());
+        // Habits have a table of their own.
+        let plain = |device| DeviceRecord { habits: None, ..device };
+        let devices: Vec<DeviceRecord> = self.engine.full_devices().map(plain).collect();
+        let saved = self.store.save_devices(&devices);
         self.stored(saved);
         let learned = self.engine.learned().to_string();
         let saved = self.store.set_setting(LEARNED, Some(&learned));
@@ -322,6 +346,7 @@ impl Monitor {
         self.settle();
         self.commit();
         self.save();
+        self.save_habits();
         let flushed = self.store.flush();
         self.stored(flushed);
     }
@@ -334,7 +359,8 @@ impl Monitor {
             Command::ChangeDevice(id, change, reply) => {
                 let record = self.engine.change_device(&id, &change);
                 if let Some(record) = &record {
-                    let saved = self.store.save_devices(std::slice::from_ref(record));
+                    let plain = DeviceRecord { habits: None, ..record.clone() };
+                    let saved = self.store.save_devices(&[plain]);
                     let flushed = saved.and_then(|()| self.store.flush());
                     self.stored(flushed);
                 }

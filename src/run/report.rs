@@ -50,7 +50,7 @@ impl Monitor {
                 started: self.started,
                 uptime_seconds: (time::monotonic().since(self.began) / SECOND).unsigned_abs(),
                 viewers,
-                learning: Default::default(),
+                learning: self.engine.learning(),
             },
             capture: event::Capture {
                 dropped: interfaces.iter().map(|i| i.dropped).sum(),
@@ -100,6 +100,7 @@ impl Monitor {
                 "started": self.started,
                 "uptime_seconds": time::monotonic().since(self.began) / SECOND,
                 "learned_seconds": self.engine.learned(),
+                "learning": self.engine.learning(),
             },
             "tables": tables,
             "feeds": self.lists.as_ref().map(Lists::status),

@@ -296,6 +296,17 @@ impl Store {
         self.inner().handle.devices()
     }
 
+    /// Batched: the habits of all devices by id, in the form of [`crate::table::habits`]; those of others go. Writes
+    /// what changed.
+    pub fn save_habits(&self, habits: &BTreeMap<String, Vec<u8>>) -> Result<(), StoreError> {
+        self.inner().handle.save_habits(habits)
+    }
+
+    /// The habits of all devices, by id.
+    pub fn habits(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.inner().handle.habits()
+    }
+
     /// Batched: adds a 10-second point and rolls it up.
     pub fn add_traffic(&self, point: &TrafficPoint) -> Result<(), StoreError> {
         self.inner().handle.add_traffic(point)

@@ -2,11 +2,12 @@
 
 use super::StoreError;
 use super::handle::{Handle, Op};
-use super::schema::{DEVICES, HIDDEN, LAST_MUTE, META, MUTES, SETTINGS, WRITTEN_BYTES, WRITTEN_DAY};
+use super::schema::{DEVICES, HABITS, HIDDEN, LAST_MUTE, META, MUTES, SETTINGS, WRITTEN_BYTES, WRITTEN_DAY};
 use crate::alert::Mute;
 use crate::event::DeviceRecord;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 
 /// More mutes than a person keeps track of; one more is an error.
 const MUTES_MAX: u64 = 1000;
@@ -101,6 +102,41 @@ impl Handle {
                 devices.extend(decode::<DeviceRecord>(entry?.1.value()));
             }
             Ok(devices)
+        })
+    }
+
+    pub(super) fn save_habits(&mut self, habits: &BTreeMap<String, Vec<u8>>) -> Result<(), StoreError> {
+        let changed = self.read(|txn| {
+            let table = txn.open_table(HABITS)?;
+            let mut changed: Vec<&str> = Vec::new();
+            for (id, bytes) in habits {
+                if table.get(id.as_str())?.is_none_or(|stored| stored.value() != bytes.as_slice()) {
+                    changed.push(id);
+                }
+            }
+            Ok((changed, table.len()?))
+        })?;
+        if changed.0.is_empty() && changed.1 == habits.len() as u64 {
+            return Ok(());
+        }
+        self.batched(|txn, _| {
+            let mut table = txn.open_table(HABITS)?;
+            for id in &changed.0 {
+                table.insert(*id, habits[*id].as_slice())?;
+            }
+            table.retain(|id, _| habits.contains_key(id))?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn habits(&mut self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.read(|txn| {
+            let mut habits = Vec::new();
+            for entry in txn.open_table(HABITS)?.iter()? {
+                let (id, bytes) = entry?;
+                habits.push((id.value().to_owned(), bytes.value().to_owned()));
+            }
+            Ok(habits)
         })
     }
 

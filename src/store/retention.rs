@@ -6,7 +6,7 @@
 use super::alerts;
 use super::handle::{Handle, Known, Op};
 use super::records;
-use super::schema::{ALERTS, DEVICES, SERIES};
+use super::schema::{ALERTS, DEVICES, HABITS, SERIES};
 use super::{Options, StoreError};
 use crate::event::DeviceRecord;
 use crate::time::WallTime;
@@ -42,6 +42,9 @@ const fn budget(max_bytes: u64) -> u64 {
 
 /// Bytes of one point of a series: key, seven sums, offsets.
 const POINT_BYTES: u64 = 80;
+
+/// Bytes of a device's habits, at most; few have that many.
+const HABIT_BYTES: u64 = 900;
 
 /// Whether the wall clock is believed.
 ///
@@ -149,9 +152,13 @@ impl Handle {
 
     /// While there is more than `budget` bytes: the oldest records go, at most [`PER_TICK`]. Whether more must go.
     fn shrink(&mut self, budget: u64) -> Result<bool, StoreError> {
-        let points = self
-            .read(|txn| SERIES.into_iter().try_fold(0, |n, table| Ok(n + txn.open_table(table)?.len()?)))?;
-        let mut live = self.known.device_bytes + self.known.counts.bytes + points * POINT_BYTES;
+        let others = self.read(|txn| {
+            let habits = txn.open_table(HABITS)?.len()? * HABIT_BYTES;
+            SERIES
+                .into_iter()
+                .try_fold(habits, |n, table| Ok(n + txn.open_table(table)?.len()? * POINT_BYTES))
+        })?;
+        let mut live = self.known.device_bytes + self.known.counts.bytes + others;
         if live <= budget {
             return Ok(false);
         }

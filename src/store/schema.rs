@@ -20,6 +20,8 @@ pub(super) const HIDDEN: TableDefinition<u64, u64> = TableDefinition::new("hidde
 pub(super) const SETTINGS: TableDefinition<&str, &str> = TableDefinition::new("settings");
 /// Device id to the JSON of its record.
 pub(super) const DEVICES: TableDefinition<&str, &[u8]> = TableDefinition::new("devices");
+/// Device id to its habits, in the form of [`crate::table::habits`].
+pub(super) const HABITS: TableDefinition<&str, &[u8]> = TableDefinition::new("habits");
 /// Traffic by the second its step starts, finest step first.
 pub(super) const SERIES: [TableDefinition<u64, Sums>; 4] = [
     TableDefinition::new("traffic_10s"),
@@ -43,7 +45,12 @@ pub(super) const WRITTEN_BYTES: &str = "written_bytes";
 pub(super) type Migration = fn(&WriteTransaction) -> Result<(), redb::Error>;
 
 /// Step `i` leads from version `i + 1` to version `i + 2`.
-pub(super) const MIGRATIONS: &[Migration] = &[];
+pub(super) const MIGRATIONS: &[Migration] = &[add_habits];
+
+fn add_habits(txn: &WriteTransaction) -> Result<(), redb::Error> {
+    txn.open_table(HABITS)?;
+    Ok(())
+}
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq)]
@@ -106,6 +113,7 @@ fn create_tables(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(HIDDEN)?;
     txn.open_table(SETTINGS)?;
     txn.open_table(DEVICES)?;
+    txn.open_table(HABITS)?;
     for table in SERIES {
         txn.open_table(table)?;
     }
@@ -150,6 +158,16 @@ mod tests {
         assert_eq!(settings.get("new").unwrap().unwrap().value(), "kept");
         assert_eq!(prepare(&db, &longer).unwrap(), Found::Current);
         assert_eq!(prepare(&db, MIGRATIONS).unwrap(), Found::Newer(version(&longer)));
+    }
+
+    #[test]
+    fn a_file_from_before_habits_opens_and_has_room_for_them() {
+        let db = database();
+        let txn = db.begin_write().unwrap();
+        txn.open_table(META).unwrap().insert(VERSION_KEY, 1).unwrap();
+        txn.commit().unwrap();
+        assert_eq!(prepare(&db, MIGRATIONS).unwrap(), Found::Migrated(1));
+        assert!(db.begin_read().unwrap().open_table(HABITS).is_ok());
     }
 
     #[test]

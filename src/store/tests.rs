@@ -90,6 +90,9 @@ fn everything_is_there_after_reopening() {
         assert!(!store.delete_mute(1).unwrap());
         store.set_hidden(&[(1, 5), (2, 12)]).unwrap();
         store.save_devices(std::slice::from_ref(&device)).unwrap();
+        let habits = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), vec![1, 2, 3])).collect();
+        store.save_habits(&habits(&["02aa", "02bb"])).unwrap();
+        store.save_habits(&habits(&["02aa", "02cc"])).unwrap();
         store.set_setting("password", Some("hash")).unwrap();
         store.set_setting("gone", Some("x")).unwrap();
         store.set_setting("gone", None).unwrap();
@@ -97,6 +100,8 @@ fn everything_is_there_after_reopening() {
     }
     let store = open(&path);
     assert_eq!(store.alert(2).unwrap(), Some(alert(2, NOON)));
+    let habits = [("02aa".to_owned(), vec![1, 2, 3]), ("02cc".to_owned(), vec![1, 2, 3])];
+    assert_eq!(store.habits().unwrap(), habits);
     assert_eq!(store.next_alert_id(), 3);
     let expected = Mute { id: 2, hidden: 12, ..mute };
     assert_eq!(store.mutes().unwrap(), vec![expected.clone()]);

@@ -63,6 +63,10 @@ pub enum App {
     #[allow(missing_docs)]
     Ssdp,
     #[allow(missing_docs)]
+    Snmp,
+    #[allow(missing_docs)]
+    Stratum,
+    #[allow(missing_docs)]
     Kerberos,
     #[allow(missing_docs)]
     Ldap,

@@ -8,8 +8,9 @@
 //! - In its first days a device is learned: all it does becomes usual. After that something new becomes usual only when it
 //!   was seen on several days, see [`facts`].
 //! - A device that is frozen (a grave alert is open about it) learns nothing, and what was new that day is forgotten.
-//! - It is settled when it has few destinations and took to new ones on at most one of the last seven days. Phones and PCs
-//!   never are: they are busy, and not judged by destinations.
+//! - It is settled when it has few destinations, one of them used on several days, and took to new ones on at most one of
+//!   the last seven days. Phones and PCs never are: they are busy, and not judged by destinations. Nor is what slept all
+//!   week.
 //!
 //! Bounds: about 900 bytes a device, at most as many as the cap says (2,048 are 1.9 MB). A full table lets in one new device
 //! a second, in place of the one with the fewest days (then the one unseen for longest): made-up addresses push out
@@ -21,12 +22,12 @@ mod facts;
 use super::bounded::Bounded;
 use super::devices::DeviceKey;
 use crate::addr::Ip;
-use crate::event::HabitRecord;
+use crate::event::{HabitRecord, Learning};
 use facts::{Moment, Novelty, Offer, Place, Seen, Set, Use, Way};
 use std::fmt::Write;
 
 /// Destinations kept per device.
-const PLACES: usize = 40;
+const PLACES: usize = 32;
 /// Ports and applications kept per device.
 const WAYS: usize = 16;
 /// Served ports kept per device.
@@ -397,7 +398,7 @@ impl Habits {
     pub fn standing(&self, key: DeviceKey) -> Option<Standing> {
         let device = self.devices.get(&key)?;
         let few = device.usual_places() <= self.rules.few_places && !device.overflows;
-        let steady = (device.growth & WEEK).count_ones() <= 1;
+        let steady = (device.growth & WEEK).count_ones() <= 1 && device.is_regular(self.rules.confirm_days);
         Some(match device.days {
             days if days <= self.rules.learning_days => Standing::Learning(days),
             _ if few && steady => Standing::Settled,
@@ -429,6 +430,24 @@ impl Habits {
             usual_out_bytes: learned.then_some(device.up.usual),
             usual_in_bytes: learned.then_some(device.down.usual),
         })
+    }
+
+    /// Devices whose habits are known or being learned.
+    pub fn keys(&self) -> impl Iterator<Item = &DeviceKey> {
+        self.devices.iter().map(|(key, _)| key)
+    }
+
+    /// How far the network as a whole was learned.
+    pub fn learning(&self) -> Learning {
+        let of = self.rules.learning_days;
+        let known = self.devices.iter().filter(|(_, device)| device.days > of).count();
+        Learning {
+            day: self.day().min(of),
+            of,
+            done: self.day() > of,
+            devices_learning: (self.devices.len() - known) as u32,
+            devices_known: known as u32,
+        }
     }
 
     /// What is to be stored of a device.
@@ -463,6 +482,11 @@ impl Baseline {
             self.growth <<= 1;
             self.days = self.days.saturating_add(1);
         }
+    }
+
+    /// Whether there is a destination that it uses day after day.
+    fn is_regular(&self, days: u8) -> bool {
+        self.places.held().iter().any(|p| p.seen.has(Seen::USUAL) && p.seen.days >= days)
     }
 
     fn usual_places(&self) -> u8 {
@@ -502,18 +526,21 @@ pub fn name_number(domain: &str) -> u32 {
     number(domain.bytes().map(|b| b.to_ascii_lowercase()))
 }
 
-/// The network of an outside address (/24, /48) as a number.
+/// The network of an outside address (/24, /48) as a number that is odd for IPv6 and even, not zero, for IPv4.
 pub fn net_number(ip: Ip) -> u32 {
-    let bits = if ip.is_v4() { ip.bits() >> 8 } else { ip.bits() >> 80 };
-    number(bits.to_be_bytes())
+    match ip.is_v4() {
+        true => (number((ip.bits() >> 8).to_be_bytes()) & !1).max(2),
+        false => number((ip.bits() >> 80).to_be_bytes()) | 1,
+    }
 }
 
 /// A single host (a device of ours, by what it is known by) as a number.
 pub fn host_number(key: Option<DeviceKey>, ip: Ip) -> u32 {
-    match key.and_then(|key| key.mac()) {
+    let host = match key.and_then(|key| key.mac()) {
         Some(mac) => number(mac.as_u64().to_be_bytes()),
         None => number(ip.bits().to_be_bytes()),
-    }
+    };
+    (host & !1).max(2)
 }
 
 /// Port and application as numbers; ports made up for one connection are all the same, and zero is nothing readable.

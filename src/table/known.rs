@@ -12,7 +12,7 @@ use super::hosts::Host;
 use super::traits::Source;
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::event::{DeviceDetails, DeviceRecord};
-use crate::time::{SECOND, Timestamp};
+use crate::time::{SECOND, Timestamp, WallTime};
 use std::collections::BTreeMap;
 
 /// Unconfirmed inside addresses behind one station that make it a router.
@@ -74,6 +74,8 @@ pub struct Known {
     pub hosts: Bounded<Ip, Host>,
     /// Stations.
     pub devices: Bounded<DeviceKey, Device>,
+    /// What devices usually do.
+    pub habits: Habits,
     /// Station addresses that devices took on later.
     pub(super) aliases: Bounded<MacAddr, DeviceKey>,
     /// Searches for a device's former self in this second.
@@ -82,8 +84,6 @@ pub struct Known {
     pub(super) heard_since: Timestamp,
     /// The last round of [`Known::on_minute`].
     pub(super) minute_at: Timestamp,
-    /// What devices usually do.
-    pub habits: Habits,
     names: Bounded<Ip, (Box<str>, Timestamp)>,
     gateways: Vec<Ip>,
     learned_before: u64,
@@ -103,11 +103,11 @@ impl Known {
             inside,
             hosts: Bounded::new(caps.hosts),
             devices: Bounded::new(caps.devices),
+            habits: Habits::new(caps.devices.min(MAX_HABITS)),
             aliases: Bounded::new(caps.devices),
             joins: 0,
             heard_since: Timestamp::MIN,
             minute_at: Timestamp::MIN,
-            habits: Habits::new(caps.devices.min(MAX_HABITS)),
             names: Bounded::new(caps.names),
             gateways,
             learned_before: 0,
@@ -487,6 +487,10 @@ impl super::Lookup for Known {
 
     fn alive_within(&self, ip: Ip, seconds: u32) -> bool {
         self.hosts.get(&ip).is_some_and(|h| self.now.since(h.last_sent_at) <= i64::from(seconds) * SECOND)
+    }
+
+    fn wall(&self) -> WallTime {
+        self.now.wall(self.offset)
     }
 
     fn learning_for(&self) -> u64 {

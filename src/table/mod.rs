@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod bounded;
+pub mod crowd;
 pub mod devices;
 pub mod flows;
 pub mod habits;
@@ -14,6 +15,7 @@ pub mod stream;
 pub mod traits;
 
 use crate::addr::{Ip, MacAddr};
+use crate::time::WallTime;
 use devices::DeviceKey;
 pub use known::{Caps, Known};
 
@@ -35,4 +37,6 @@ pub trait Lookup {
     fn alive_within(&self, ip: Ip, seconds: u32) -> bool;
     /// How long this monitor has been learning, in seconds, restarts included. Replays: since the first frame.
     fn learning_for(&self) -> u64;
+    /// What the clocks of people show. In a replay, when the capture was made; in 1970 when nobody knows.
+    fn wall(&self) -> WallTime;
 }

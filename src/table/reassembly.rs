@@ -82,6 +82,22 @@ pub struct FragmentCounts {
     pub refused: u64,
 }
 
+/// What no honest sender's fragments do, however few may be due to loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// A part overlaps another with other bytes, or only partly.
+    Overlap,
+    /// The first part is too short to hold the headers above it.
+    Tiny,
+    /// Offset and length cannot be, or contradict an earlier part.
+    Impossible,
+    /// A datagram was given up for want of parts.
+    Unfinished,
+}
+
+/// First parts shorter than this are [`Odd::Tiny`]: every link carries 576 bytes, and who splits evenly makes halves.
+pub const TINY: u32 = 256;
+
 #[derive(Debug)]
 struct Datagram {
     key: (Ip, Ip, u32, u8),
@@ -103,6 +119,8 @@ pub struct Fragments {
     under_way: Vec<Datagram>,
     whole: Vec<u8>,
     counts: FragmentCounts,
+    /// The last odd thing, and whose datagram it was about.
+    odd: Option<(Ip, Ip, Odd)>,
 }
 
 impl Fragments {
@@ -114,12 +132,18 @@ impl Fragments {
             under_way: Vec::with_capacity(MAX_DATAGRAMS),
             whole: Vec::new(),
             counts: FragmentCounts::default(),
+            odd: None,
         }
     }
 
     /// What became of fragments so far.
     pub fn counts(&self) -> FragmentCounts {
         self.counts
+    }
+
+    /// Source, target and kind of what was odd since the last call; of several, the gravest or last.
+    pub fn take_odd(&mut self) -> Option<(Ip, Ip, Odd)> {
+        self.odd.take()
     }
 
     /// Bytes of buffers held for datagrams under way; never above the budget.
@@ -147,6 +171,9 @@ impl Fragments {
             self.counts.refused += 1;
             return None;
         }
+        if f.offset == 0 && f.more && f.len < TINY {
+            self.odd = Some((src, dst, Odd::Tiny));
+        }
         let at = self.entry((src, dst, f.id, f.protocol), now);
         let datagram = &mut self.under_way[at];
         let reach = datagram.spans.0.last().map_or(0, |span| span.1 as usize);
@@ -161,11 +188,17 @@ impl Fragments {
         let grown = datagram.bytes.capacity() - capacity;
         let filled = if fits { datagram.spans.fill(&mut datagram.bytes, begin, f.data) } else { None };
         match filled {
-            None => self.counts.refused += 1,
+            None => {
+                self.counts.refused += 1;
+                self.odd = Some((src, dst, Odd::Impossible));
+            }
             Some(filled) => {
                 datagram.total = datagram.total.or((!f.more).then_some(end));
                 let overlaps = filled.new < f.data.len() && (filled.new > 0 || filled.contradicts);
                 self.counts.overlaps += u64::from(overlaps);
+                if overlaps {
+                    self.odd = Some((src, dst, Odd::Overlap));
+                }
             }
         }
         if datagram.total == Some(datagram.spans.prefix()) {
@@ -204,21 +237,24 @@ impl Fragments {
     fn evict(&mut self, spared: Option<(Ip, Ip, u32, u8)>) {
         let others = self.under_way.iter().enumerate().filter(|(_, d)| Some(d.key) != spared);
         if let Some((at, _)) = others.min_by_key(|(_, d)| d.begun_at) {
-            self.remove(at);
+            let gone = self.remove(at);
+            self.odd = self.odd.or(Some((gone.key.0, gone.key.1, Odd::Unfinished)));
             self.counts.evicted += 1;
         }
     }
 
     fn expire(&mut self, now: Timestamp) {
-        let mut at = 0;
-        while at < self.under_way.len() {
-            if now.since(self.under_way[at].begun_at) > DATAGRAM_LIFE {
-                self.remove(at);
-                self.counts.expired += 1;
-            } else {
-                at += 1;
-            }
+        while let Some((source, target)) = self.give_up(now) {
+            self.odd = self.odd.or(Some((source, target, Odd::Unfinished)));
         }
+    }
+
+    /// Gives up one datagram whose time is over, if there is one: source and target.
+    pub fn give_up(&mut self, now: Timestamp) -> Option<(Ip, Ip)> {
+        let at = self.under_way.iter().position(|d| now.since(d.begun_at) > DATAGRAM_LIFE)?;
+        self.counts.expired += 1;
+        let (source, target, ..) = self.remove(at).key;
+        Some((source, target))
     }
 
     fn remove(&mut self, at: usize) -> Datagram {

@@ -1,4 +1,8 @@
-//! HTTP/1 heads (RFC 9112): request line, status line, and the few headers that say who speaks to whom.
+//! HTTP/1 (RFC 9112): heads here, whole connections in [`talk`], log-ins in bodies in [`form`], attacks in [`attack`].
+
+pub mod attack;
+pub mod form;
+pub mod talk;
 
 use super::{Parsed, clean_text};
 use crate::counters::Reject;
@@ -9,7 +13,7 @@ const MAX_HEADERS: usize = 128;
 const MAX_TARGET: usize = 512;
 const MAX_HOST: usize = 253;
 const MAX_AGENT: usize = 256;
-const MAX_SERVER: usize = 128;
+const MAX_USER: usize = 64;
 
 /// Methods that real clients use over TCP: HTTP, WebDAV (RFC 4918, 3253, 5323), UPnP, RPC over HTTP (MS-RPCH), PATCH (RFC 5789).
 const METHODS: [&str; 24] = [
@@ -50,10 +54,66 @@ pub struct Request {
     pub host: Option<String>,
     /// User-Agent, at most 256 characters.
     pub user_agent: Option<String>,
-    /// An `Authorization: Basic` header was sent (its value is never kept).
-    pub basic_auth: bool,
+    /// How the client says who it is, in `Authorization` or `Proxy-Authorization`; the secret is never kept.
+    pub auth: Auth,
+    /// User name of Basic credentials, at most 64 characters.
+    pub user: Option<String>,
+    /// A cookie was sent.
+    pub cookie: bool,
+    /// What the body is.
+    pub content: Content,
+    /// SOAPAction, when given: what a UPnP device is asked to do. At most 256 characters.
+    pub soap_action: Option<String>,
     /// Content-Length, when given.
     pub content_length: Option<u64>,
+    /// The body comes in chunks.
+    pub chunked: bool,
+}
+
+/// How a client says who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// Not at all, or in a cookie.
+    #[default]
+    None,
+    /// Name and password, readable.
+    Basic,
+    /// Something else: Digest, Bearer, NTLM, …
+    Other,
+}
+
+/// What a body is, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Nobody says, or nothing that people write: pictures, archives, streams.
+    #[default]
+    Other,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `application/json` and its relatives.
+    Json,
+    /// `multipart/form-data`.
+    Multipart,
+    /// XML, SOAP.
+    Xml,
+    /// `text/…` other than these.
+    Text,
+}
+
+impl Content {
+    fn of(value: &[u8]) -> Content {
+        let kind: Vec<u8> =
+            value.iter().take(48).take_while(|b| **b != b';').map(u8::to_ascii_lowercase).collect();
+        let kind = kind.trim_ascii_end();
+        match kind {
+            b"application/x-www-form-urlencoded" => Content::Form,
+            b"multipart/form-data" => Content::Multipart,
+            _ if kind.ends_with(b"json") => Content::Json,
+            _ if kind.ends_with(b"xml") => Content::Xml,
+            _ if kind.starts_with(b"text/") => Content::Text,
+            _ => Content::Other,
+        }
+    }
 }
 
 /// A response head.
@@ -61,8 +121,12 @@ pub struct Request {
 pub struct Response {
     /// Status code.
     pub status: u16,
-    /// Server header, at most 128 characters.
-    pub server: Option<String>,
+    /// What the body is; [`Content::Other`] when it is compressed.
+    pub content: Content,
+    /// Content-Length, when given.
+    pub content_length: Option<u64>,
+    /// The body comes in chunks.
+    pub chunked: bool,
 }
 
 /// Whether a first payload begins with a method and a space: a few comparisons.
@@ -71,10 +135,11 @@ pub fn looks_request(payload: &[u8]) -> bool {
     payload.first().is_some_and(u8::is_ascii_uppercase) && method(payload).is_some()
 }
 
-/// Whether a first payload begins a response.
-#[inline]
-pub fn looks_response(payload: &[u8]) -> bool {
-    status_of(payload).is_some()
+/// The same, and its first line, when it is whole, ends with the version: RTSP and SIP know the same methods.
+pub fn begins_request(payload: &[u8]) -> bool {
+    let line = first_line(payload);
+    let whole = line.len() < payload.len();
+    looks_request(payload) && (!whole || line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"))
 }
 
 /// Looks for a request head at the start of what a client sent; heads over 8 KiB are read as far as they go.
@@ -103,9 +168,44 @@ pub fn response(stream: &[u8]) -> Parsed<Response> {
         return if begins { Parsed::More } else { Parsed::No };
     };
     headers(stream).and_then(|headers| {
-        let server = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(b"server"));
-        Parsed::Yes(Response { status, server: server.and_then(|(_, value)| cleaned(value, MAX_SERVER)) })
+        let mut response = Response { status, ..Response::default() };
+        let mut readable = true;
+        for (name, value) in headers {
+            if name.eq_ignore_ascii_case(b"content-length") {
+                response.content_length = number(value);
+            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                response.chunked = is_chunked(value);
+            } else if name.eq_ignore_ascii_case(b"content-type") {
+                response.content = Content::of(value);
+            } else if name.eq_ignore_ascii_case(b"content-encoding") {
+                readable = value.eq_ignore_ascii_case(b"identity");
+            }
+        }
+        if !readable {
+            response.content = Content::Other;
+        }
+        Parsed::Yes(response)
     })
+}
+
+/// The length of the head that the stream begins with, its empty line included; `None` while that has not come.
+pub fn head_length(stream: &[u8]) -> Option<usize> {
+    let mut line = 0;
+    for (at, _) in stream.iter().enumerate().filter(|(_, b)| **b == b'\n') {
+        if matches!(&stream[line..at], [] | b"\r") && line > 0 {
+            return Some(at + 1);
+        }
+        line = at + 1;
+    }
+    None
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok())
+}
+
+fn is_chunked(value: &[u8]) -> bool {
+    value.len() >= 7 && value[value.len() - 7..].eq_ignore_ascii_case(b"chunked")
 }
 
 /// Status code when `segment` begins a response: for counting the later responses of a kept-alive connection.
@@ -174,17 +274,32 @@ fn read_request(method: &str, target: &[u8], headers: Vec<Header<'_>>) -> Option
         match name.to_ascii_lowercase().as_slice() {
             b"host" if request.host.is_none() => request.host = host(value),
             b"user-agent" if request.user_agent.is_none() => request.user_agent = cleaned(value, MAX_AGENT),
-            b"authorization" => {
-                request.basic_auth |=
-                    value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
+            b"soapaction" => request.soap_action = cleaned(value, MAX_AGENT),
+            b"authorization" | b"proxy-authorization" => {
+                request.auth = Auth::Other;
+                if let Some(user) = basic_user(value) {
+                    (request.auth, request.user) = (Auth::Basic, Some(user));
+                }
             }
-            b"content-length" => {
-                request.content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-            }
+            b"cookie" => request.cookie = true,
+            b"content-type" => request.content = Content::of(value),
+            b"content-length" => request.content_length = number(value),
+            b"transfer-encoding" => request.chunked = is_chunked(value),
             _ => {}
         }
     }
     Some(request)
+}
+
+/// The user name of Basic credentials that hold a password, too (RFC 7617).
+fn basic_user(value: &[u8]) -> Option<String> {
+    let (scheme, secret) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let plain = super::base64::decode(secret.trim_ascii())?;
+    let colon = plain.iter().position(|b| *b == b':')?;
+    (colon + 1 < plain.len()).then(|| clean_text(&plain[..colon], MAX_USER))
 }
 
 /// The authority that a target names itself, as to a proxy; it outranks the Host header (RFC 9112, 3.2.2).
@@ -231,7 +346,7 @@ mod tests {
         assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/a?b=c"));
         assert_eq!(request.host.as_deref(), Some("www.example.org"));
         assert_eq!(request.user_agent.as_deref(), Some("curl/8.5"));
-        assert!(request.basic_auth);
+        assert_eq!((request.auth, request.user.as_deref()), (Auth::Basic, Some("foo")));
         assert_eq!(request.content_length, Some(12));
         assert!(!format!("{request:?}").contains("Zm9v"), "the secret is not kept");
     }
@@ -296,9 +411,14 @@ mod tests {
     }
 
     #[test]
-    fn a_response_gives_status_and_server() {
-        let head = b"HTTP/1.1 404 Not Found\r\nserver: nginx/1.2\r\nA: b\r\n\r\n";
-        assert_eq!(yes(response(head)), Response { status: 404, server: Some("nginx/1.2".into()) });
+    fn a_response_gives_status_and_how_long_it_is() {
+        let head = b"HTTP/1.1 404 Not Found\r\nContent-type: text/html; x=y\r\ncontent-length: 9\r\n\r\n";
+        let want =
+            Response { status: 404, content: Content::Text, content_length: Some(9), ..Response::default() };
+        assert_eq!(yes(response(head)), want);
+        assert_eq!(head_length(head), Some(head.len()));
+        assert_eq!(head_length(&head[..head.len() - 1]), None);
+        assert_eq!(head_length(b"GET / HTTP/1.0\n\nrest"), Some(16));
         assert!(matches!(response(&head[..30]), Parsed::More));
         assert!(matches!(response(b"HTTP/1.1 4"), Parsed::More));
         assert!(matches!(response(b"HTTP/2 200\r\n\r\n"), Parsed::No));

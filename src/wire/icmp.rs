@@ -19,6 +19,42 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
+/// What an echo carries, as far as it tells a ping from a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Bytes of data, also when the capture cut them.
+    pub len: u32,
+    /// The data in 32 bits, the time that ping writes in front left out; 0 when they are filling.
+    pub digest: u32,
+    /// Short, or filling as ping makes it: bytes that count up, or a pattern that repeats.
+    pub filling: bool,
+}
+
+/// Data up to this length are not looked at: every ping by default is shorter.
+const SHORT_LOAD: usize = 56;
+/// ping keeps its time in up to 16 bytes, some put an identification behind it.
+const TIME_BYTES: usize = 24;
+/// Longest pattern that repeats: Windows writes 23 letters.
+const LONGEST_PATTERN: usize = 32;
+/// Bytes that are looked at.
+const LOOKED_AT: usize = 256;
+
+/// What the data of an echo are; `len` is their length on the wire.
+pub fn load(data: &[u8], len: u32) -> Load {
+    let filling = Load { len, digest: 0, filling: true };
+    if data.len() <= SHORT_LOAD {
+        return filling;
+    }
+    let data = &data[TIME_BYTES..data.len().min(TIME_BYTES + LOOKED_AT)];
+    let counts_up = || data.windows(2).all(|w| w[1] == w[0].wrapping_add(1));
+    let repeats = |every: usize| data.iter().skip(every).zip(data).all(|(a, b)| a == b);
+    if counts_up() || (1..=LONGEST_PATTERN.min(data.len() / 2)).any(repeats) {
+        return filling;
+    }
+    let digest = data.iter().fold(0x811c_9dc5u32, |hash, b| (hash ^ u32::from(*b)).wrapping_mul(0x0100_0193));
+    Load { digest, filling: false, ..filling }
+}
+
 impl<'a> Message<'a> {
     /// What it means, where we look further. Read on demand: the answer is larger than any transport header, and
     /// every packet would carry its weight.
@@ -130,10 +166,12 @@ mod kind {
     pub const V6_REDIRECT: u8 = 137;
 }
 
-/// Neighbour discovery options (RFC 4861, section 4.6) that carry a link-layer address.
+/// Neighbour discovery options that are read (RFC 4861, section 4.6; RFC 8106).
 mod option {
     pub const SOURCE_LINK_ADDRESS: u8 = 1;
     pub const TARGET_LINK_ADDRESS: u8 = 2;
+    pub const PREFIX: u8 = 3;
+    pub const NAME_SERVERS: u8 = 25;
 }
 
 /// Reads an ICMP message.
@@ -191,6 +229,20 @@ pub fn options(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
+/// What a router advertisement hands out: its first prefix with its length (RFC 4861, 4.6.2), and its first name server
+/// (RFC 8106, 5.1).
+pub fn advertised(bytes: &[u8]) -> (Option<(Ip, u8)>, Option<Ip>) {
+    let (mut prefix, mut dns_server) = (None, None);
+    for (kind, body) in options(bytes) {
+        match kind {
+            option::PREFIX => prefix = prefix.or(ip::address(body, 14).map(|net| (net, body[0]))),
+            option::NAME_SERVERS => dns_server = dns_server.or(ip::address(body, 6)),
+            _ => {}
+        }
+    }
+    (prefix, dns_server)
+}
+
 fn link_address(bytes: &[u8], wanted: u8) -> MacAddr {
     let body = options(bytes).find(|(kind, body)| *kind == wanted && body.len() == 6);
     body.and_then(|(_, body)| body.first_chunk()).map_or(MacAddr::NONE, |b| MacAddr(*b))
@@ -209,6 +261,21 @@ fn quoted(bytes: &[u8]) -> Option<Quoted> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_pings_send_is_filling_and_other_data_are_told_apart() {
+        let time = [0x5a, 1, 2, 3, 4, 5, 6, 7, 9, 1, 1, 4, 0, 0, 0, 0];
+        let letters: Vec<u8> = (0..1400).map(|i| b'a' + (i % 23) as u8).collect();
+        let counting: Vec<u8> = time.into_iter().chain((16..1400u32).map(|i| i as u8)).collect();
+        let pattern: Vec<u8> = time.into_iter().chain([0xde, 0xad, 0xbe, 0xef].repeat(90)).collect();
+        for data in [&letters, &counting, &pattern, &vec![0; 900], &counting[..57].to_vec(), &vec![7; 10]] {
+            assert!(load(data, data.len() as u32).filling, "{:?}", &data[..10]);
+        }
+        let text = |n: u32| (0..200u32).map(|i| (i * i * n >> 3) as u8).collect::<Vec<u8>>();
+        let (one, other) = (load(&text(7), 200), load(&text(9), 200));
+        assert!(!one.filling && !other.filling && one.digest != other.digest);
+        assert_eq!(one, load(&text(7), 200));
+    }
     use etherparse::PacketBuilder;
 
     const STATION: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -302,6 +369,18 @@ mod tests {
         let Meaning::RouterAdvertisement { lifetime_s, source_mac, options } = m.meaning() else { panic!() };
         assert_eq!((lifetime_s, source_mac, options.len()), (1800, MacAddr(STATION), 16));
         assert_eq!(parse_v6(&bytes[..12]).unwrap_err(), Reject::IcmpTruncated);
+    }
+
+    #[test]
+    fn an_advertisement_tells_its_first_prefix_and_name_server() {
+        let prefix = [&[3, 4, 64, 0xc0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0][..], &TARGET].concat();
+        let servers = [&[25, 3, 0, 0, 0, 0, 0, 60][..], &[7; 16]].concat();
+        let both = [&prefix[..], &servers, &prefix].concat();
+        assert_eq!(advertised(&both), (Some((Ip::v6(TARGET), 64)), Some(Ip::v6([7; 16]))));
+        for cut in 0..both.len() {
+            let _ = advertised(&both[..cut]);
+        }
+        assert_eq!(advertised(&[3, 1, 64, 0, 0, 0, 0, 0]), (None, None));
     }
 
     #[test]

@@ -121,6 +121,8 @@ mod tests {
         let acts: Vec<Act> = said::<s7::Session>(Side::Client, &all).iter().map(|s| s.0).collect();
         assert_eq!(acts, [Act::Read, Act::Write, Act::Control]);
         assert_eq!(said::<s7::Session>(Side::Server, &job(3, 0x05)), []);
+        let connect = [3, 0, 0, 22, 17, 0xe0, 0, 0, 0, 1, 0, 0xc0, 1, 10, 0xc1, 2, 1, 0, 0xc2, 2, 1, 2];
+        assert_eq!(said::<s7::Session>(Side::Client, &connect), []);
     }
 
     #[test]

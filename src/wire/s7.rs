@@ -8,7 +8,7 @@ use super::talk::{Conversation, Heard, Side};
 /// or data that holds an S7 message.
 pub fn looks_message(bytes: &[u8]) -> bool {
     match body(bytes) {
-        Some((0xe0 | 0xd0, rest)) => matches!(rest.get(4..6), Some([0xc0..=0xc2, 1 | 2])),
+        Some((0xe0 | 0xd0, rest)) => matches!(rest.get(5..7), Some([0xc0..=0xc2, 1 | 2])),
         Some((0xf0, rest)) => matches!(rest.get(1..3), Some([0x32, 1..=3 | 7] | [0x72, 1..=3])),
         _ => false,
     }

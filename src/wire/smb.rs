@@ -41,6 +41,8 @@ pub enum Said<'a> {
         share: &'a str,
         /// Zero is yes.
         status: u32,
+        /// Version of SMB that is spoken.
+        version: u8,
     },
     /// The client opened a file or pipe, and the server let it.
     Opened(&'a File<'a>),
@@ -77,6 +79,8 @@ pub struct Login<'a> {
     pub outcome: Option<Outcome>,
     /// Who, when it was NTLM; Kerberos does not say it in the clear.
     pub ntlm: Option<&'a User>,
+    /// Version of SMB that is spoken.
+    pub version: u8,
 }
 
 /// A file or pipe that was opened.
@@ -103,7 +107,7 @@ pub enum Exploit {
     Grooming,
     /// A transaction is continued as one of another kind: EternalBlue and its kin.
     Confusion,
-    /// The knock of DoublePulsar.
+    /// The knock of DoublePulsar, and the answer of a server that does not have it.
     ImplantAsked,
     /// Its answer: the server is infected.
     ImplantAnswered,

@@ -9,6 +9,7 @@
 //! | [`packet`] | Ethernet, VLAN, ARP, IP, UDP, TCP, ICMP, neighbour discovery |
 //! | [`conversation`] | one TCP connection, both sides, sequence numbers right |
 //! | [`names`], [`dhcp`], [`tls`], [`quic`] | messages |
+//! | [`directory`] | what computers of a Windows domain say to its controller |
 //! | [`smb`] | SMB, NTLM and DCE/RPC messages |
 //! | [`talk`] | what people's machines do: look up, browse, log in |
 //! | [`home`] | the test network, and the ordinary traffic behind every scenario |
@@ -19,6 +20,7 @@
 
 pub mod conversation;
 pub mod dhcp;
+pub mod directory;
 pub mod evening;
 pub mod flood;
 pub mod home;

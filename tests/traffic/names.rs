@@ -1,4 +1,4 @@
-//! DNS (RFC 1035) and mDNS (RFC 6762) messages.
+//! DNS (RFC 1035), mDNS (RFC 6762), LLMNR (RFC 4795) and NetBIOS name service (RFC 1002) messages.
 
 use std::net::IpAddr;
 
@@ -8,6 +8,7 @@ pub mod rtype {
     pub const CNAME: u16 = 5;
     pub const NULL: u16 = 10;
     pub const PTR: u16 = 12;
+    pub const MX: u16 = 15;
     pub const TXT: u16 = 16;
     pub const AAAA: u16 = 28;
     pub const SRV: u16 = 33;
@@ -112,5 +113,44 @@ pub fn mdns_answer(answers: &[(&str, Data)]) -> Vec<u8> {
         let class = if matches!(data, Data::Ptr(_)) { 1 } else { 0x8001 };
         record(&mut m, owner, 120, class, data);
     }
+    m
+}
+
+/// An LLMNR question.
+pub fn llmnr_query(id: u16, text: &str, qtype: u16) -> Vec<u8> {
+    let mut m = header(id, 0, 1, 0);
+    question(&mut m, text, qtype);
+    m
+}
+
+/// An LLMNR answer: `text` is at `ip`.
+pub fn llmnr_answer(id: u16, text: &str, ip: IpAddr) -> Vec<u8> {
+    let mut m = header(id, 0x8000, 1, 1);
+    question(&mut m, text, if ip.is_ipv4() { rtype::A } else { rtype::AAAA });
+    record(&mut m, text, 30, 1, &Data::Ip(ip));
+    m
+}
+
+/// A NetBIOS name as it is written on the wire, with its suffix.
+fn netbios(text: &str, suffix: u8) -> Vec<u8> {
+    let padded = format!("{:<15}", text.to_uppercase());
+    let letters = padded.bytes().chain([suffix]).flat_map(|b| [b'A' + (b >> 4), b'A' + (b & 15)]);
+    [32].into_iter().chain(letters).chain([0]).collect()
+}
+
+/// A NetBIOS question for a file server's name.
+pub fn netbios_query(id: u16, text: &str) -> Vec<u8> {
+    let mut m = header(id, 0x0110, 1, 0);
+    m.extend(netbios(text, 0x20));
+    m.extend([0, 0x20, 0, 1]);
+    m
+}
+
+/// A NetBIOS answer: the file server `text` is at `ip`.
+pub fn netbios_answer(id: u16, text: &str, ip: std::net::Ipv4Addr) -> Vec<u8> {
+    let mut m = header(id, 0x8500, 0, 1);
+    m.extend(netbios(text, 0x20));
+    m.extend([0, 0x20, 0, 1, 0, 4, 0x93, 0xe0, 0, 6, 0, 0]);
+    m.extend(ip.octets());
     m
 }

@@ -252,6 +252,72 @@ impl Trace {
         self.ip(at, from.host, to.host, 17, &udp(from, to, data), 0);
     }
 
+    /// Adds one part of a UDP datagram: its identification, its offset in bytes and whether more follow.
+    pub fn fragment(
+        &mut self,
+        at: i64,
+        from: Host,
+        to: Host,
+        (id, offset, more): (u32, u16, bool),
+        data: &[u8],
+    ) {
+        let mut part = Vec::new();
+        if from.ip.is_ipv6() {
+            part.extend([17, 0]);
+            part.extend((offset | u16::from(more)).to_be_bytes());
+            part.extend(id.to_be_bytes());
+        }
+        part.extend(data);
+        let proto = if from.ip.is_ipv6() { 44 } else { 17 };
+        let mut packet = ip(from, to, proto, id as u16, &part, 0);
+        if from.ip.is_ipv4() {
+            packet[6..8].copy_from_slice(&(offset / 8 | u16::from(more) << 13).to_be_bytes());
+            packet[10..12].fill(0);
+            let sum = checksum(&[&packet[..20]]);
+            packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        }
+        let ethertype = if from.ip.is_ipv4() { 0x0800 } else { 0x86dd };
+        self.ethernet(at, from.mac, to.mac, ethertype, &packet, 0);
+    }
+
+    /// Adds an IPv6 router advertisement to all: lifetime in seconds, and the prefix it hands out.
+    pub fn advertise(&mut self, at: i64, router: Host, lifetime: u16, prefix: Option<Ipv6Addr>) {
+        let mut data = vec![0; 8];
+        data.extend([1, 1]);
+        data.extend(router.mac);
+        if let Some(prefix) = prefix {
+            data.extend([3, 4, 64, 0xc0, 0, 1, 0x51, 0x80, 0, 0, 0x38, 0x40, 0, 0, 0, 0]);
+            data.extend(prefix.octets());
+        }
+        let [high, low] = lifetime.to_be_bytes();
+        let from = Host { ttl: 255, ..router };
+        self.icmp(at, from, group("ff02::1"), (134, 0), [64, 0, high, low], &data);
+    }
+
+    /// Adds a redirect in the name of `router`, in a frame of station `from`: traffic of `victim` to `target` should go
+    /// through `hop`.
+    pub fn redirect(&mut self, at: i64, from: Mac, router: Host, victim: Host, target: Host, hop: Host) {
+        let router = Host { mac: from, ttl: 255, ..router };
+        match (hop.ip, target.ip) {
+            (IpAddr::V4(next), IpAddr::V4(_)) => {
+                let original = ip(
+                    victim,
+                    target,
+                    17,
+                    self.ident,
+                    &udp(victim.port(4_000), target.port(53), &[0; 12]),
+                    0,
+                );
+                self.icmp(at, router, victim, (5, 1), next.octets(), &original);
+            }
+            (IpAddr::V6(next), IpAddr::V6(goal)) => {
+                let data = [next.octets(), goal.octets()].concat();
+                self.icmp(at, router, victim, (137, 0), [0; 4], &data);
+            }
+            (a, b) => panic!("a redirect of {b} to {a}"),
+        }
+    }
+
     /// Adds an ICMP or ICMPv6 message.
     pub fn icmp(&mut self, at: i64, from: Host, to: Host, kind: (u8, u8), rest: [u8; 4], data: &[u8]) {
         let proto = if from.ip.is_ipv4() { 1 } else { 58 };

@@ -99,3 +99,45 @@ pub fn client_finish(rng: &mut Rng) -> Vec<u8> {
     flight.extend(sealed(rng, 53));
     flight
 }
+
+/// A DER element (X.690).
+fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let mut bytes = vec![tag];
+    match content.len() {
+        len @ 0..=0x7f => bytes.push(len as u8),
+        len => bytes.extend([0x82, (len >> 8) as u8, len as u8]),
+    }
+    bytes.extend(content);
+    bytes
+}
+
+/// A certificate of `subject` by `issuer`, good from 2015 until `until` (`YYMMDDhhmmssZ`); its key and signature mean
+/// nothing.
+pub fn certificate(issuer: &str, subject: &str, until: &str) -> Vec<u8> {
+    let name = |text: &str| {
+        let pair = der(0x30, &[&der(6, &[&[0x55, 4, 3]]), &der(0x0c, &[text.as_bytes()])]);
+        der(0x30, &[&der(0x31, &[&pair])])
+    };
+    let valid = der(0x30, &[&der(0x17, &[b"150101000000Z"]), &der(0x17, &[until.as_bytes()])]);
+    let key = der(0x30, &[&[0; 270]]);
+    let parts = [&der(2, &[&[7]])[..], &der(0x30, &[]), &name(issuer), &valid, &name(subject), &key];
+    der(0x30, &[&der(0x30, &parts), &der(0x30, &[]), &der(3, &[&[0; 257]])])
+}
+
+/// The server's first flight in TLS 1.2 or older, with its certificate readable.
+pub fn old_server_flight(rng: &mut Rng, version: u16, cipher: u16, certificate: &[u8]) -> Vec<u8> {
+    let mut body = version.to_be_bytes().to_vec();
+    body.extend(rng.bytes(32));
+    body.push(0);
+    body.extend(cipher.to_be_bytes());
+    body.push(0);
+    let block24 = |body: &[u8]| [&(body.len() as u32).to_be_bytes()[1..], body].concat();
+    let mut flight = record(22, &handshake(2, &body));
+    flight.extend(record(22, &handshake(11, &block24(&block24(certificate)))));
+    flight.extend(record(22, &handshake(14, &[])));
+    for at in [1, 2] {
+        flight[at] = version.to_be_bytes()[at - 1];
+    }
+    flight
+}

@@ -10,7 +10,7 @@ const VERSION: u8 = 1;
 const LAST_MINUTE: u32 = 20 * 365 * 24 * 60;
 
 impl Baseline {
-    /// The form that is stored: 70 bytes, and 8 or 12 for each thing known.
+    /// The form that is stored: 70 bytes, and 8 to 16 for each thing known.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![VERSION, u8::from(self.overflows), self.growth];
         for word in [self.days, self.last_day] {
@@ -27,7 +27,7 @@ impl Baseline {
         out.push(self.places.held().len() as u8);
         for place in self.places.held() {
             out.extend(place.name.to_le_bytes());
-            out.extend(place.net.to_le_bytes());
+            place.nets.iter().for_each(|net| out.extend(net.to_le_bytes()));
             write_seen(&mut out, place.seen);
         }
         out.push(self.ways.held().len() as u8);
@@ -61,7 +61,11 @@ impl Baseline {
         device.strange = [read.u64()?, read.u64()?];
         let [places] = read.take()?;
         for _ in 0..places {
-            device.places.put(Place { name: read.u32()?, net: read.u32()?, seen: read.seen()? });
+            device.places.put(Place {
+                name: read.u32()?,
+                nets: [read.u32()?, read.u32()?],
+                seen: read.seen()?,
+            });
         }
         let [ways] = read.take()?;
         for _ in 0..ways {

@@ -137,13 +137,13 @@ impl<T: Entry, const N: usize> Set<T, N> {
     }
 }
 
-/// A destination: twelve bytes.
+/// A destination: sixteen bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     /// The registered domain, as a number; zero when no name is known.
     pub(super) name: u32,
-    /// The network it was last found in, as a number.
-    pub(super) net: u32,
+    /// The networks it was last found in, as numbers, IPv4 and IPv6: the lowest bit tells which.
+    pub(super) nets: [u32; 2],
     pub(super) seen: Seen,
 }
 
@@ -157,10 +157,17 @@ impl Entry for Place {
     }
 }
 
+impl Place {
+    /// Whether it was last found in `net`.
+    fn is_in(&self, net: u32) -> bool {
+        self.nets[(net & 1) as usize] == net
+    }
+}
+
 impl<const N: usize> Set<Place, N> {
     /// Whether a destination is usual, by any of its names or by its network.
     pub(super) fn knows(&self, names: [u32; 2], net: u32) -> bool {
-        let is = |p: &Place| p.net == net || (p.name != 0 && names.contains(&p.name));
+        let is = |p: &Place| p.is_in(net) || (p.name != 0 && names.contains(&p.name));
         self.held().iter().any(|p| p.seen.has(Seen::USUAL) && is(p))
     }
 
@@ -169,26 +176,32 @@ impl<const N: usize> Set<Place, N> {
     pub(super) fn contact(&mut self, names: [u32; 2], net: u32, now: &Moment) -> (Novelty, bool) {
         for name in names.into_iter().filter(|name| *name != 0) {
             if let Some(place) = self.find(|p| p.name == name) {
-                place.net = net;
+                // The first one of a day: many servers of one name would otherwise take turns here.
+                let known = &mut place.nets[(net & 1) as usize];
+                if place.seen.last_day != now.day || *known == 0 {
+                    *known = net;
+                }
                 return (place.seen.again(now), false);
             }
         }
         let name = names.into_iter().find(|name| *name != 0).unwrap_or(0);
         let known = self.knows(names, net);
         // A network that is known answers for its names; while learning they are remembered all the same.
-        if let Some(place) = self.find(|p| p.net == net && (known || p.name == name)) {
+        if let Some(place) = self.find(|p| p.is_in(net) && (known || p.name == name)) {
             let novelty = place.seen.again(now);
             let unnamed = name == 0 || !now.learning || now.frozen || usize::from(self.len) == N;
             if unnamed || novelty != Novelty::Usual {
                 return (if known { Novelty::Usual } else { novelty }, false);
             }
         }
-        self.add(Place { name, net, seen: Seen::default() }, now)
+        let mut nets = [0; 2];
+        nets[(net & 1) as usize] = net;
+        self.add(Place { name, nets, seen: Seen::default() }, now)
     }
 
     /// Much data went there: a name worth keeping.
     pub(super) fn much(&mut self, names: [u32; 2], net: u32) {
-        if let Some(place) = self.find(|p| (p.name != 0 && names.contains(&p.name)) || p.net == net) {
+        if let Some(place) = self.find(|p| (p.name != 0 && names.contains(&p.name)) || p.is_in(net)) {
             place.seen.flags |= Seen::MUCH;
         }
     }

@@ -58,7 +58,7 @@ impl Open {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    said_version: bool,
+    version: u8,
     user: Option<Box<User>>,
     trees: VecDeque<(u32, Box<str>)>,
     files: VecDeque<Open>,
@@ -70,7 +70,7 @@ pub(super) struct State {
 impl State {
     /// The server's version.
     pub(super) fn version(&mut self, version: u8, say: &mut dyn FnMut(Said<'_>)) {
-        if !std::mem::replace(&mut self.said_version, true) {
+        if std::mem::replace(&mut self.version, version) == 0 {
             say(Said::Version(version));
         }
     }
@@ -100,7 +100,7 @@ impl State {
             _ => None,
         };
         let user = self.user.take();
-        say(Said::Session(&Login { outcome, ntlm: user.as_deref() }));
+        say(Said::Session(&Login { outcome, ntlm: user.as_deref(), version: self.version }));
     }
 
     pub(super) fn ask(&mut self, message: u64, asked: Asked) {
@@ -126,7 +126,7 @@ impl State {
 
     pub(super) fn tree(&mut self, id: u32, path: &str, status: u32, say: &mut dyn FnMut(Said<'_>)) {
         let share = path.rsplit('\\').next().unwrap_or_default();
-        say(Said::Tree { share, status });
+        say(Said::Tree { share, status, version: self.version });
         if status == 0 {
             self.trees.retain(|(known, _)| *known != id);
             if self.trees.len() == TREES {

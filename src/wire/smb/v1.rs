@@ -49,6 +49,16 @@ pub(super) struct Transactions {
     knocked: Option<u16>,
 }
 
+impl Transactions {
+    fn begin(&mut self, id: u16, command: u8) {
+        let held = self.begun.iter().position(|b| b.is_some_and(|(known, _)| known == id));
+        self.begun[held.unwrap_or(usize::from(self.next) % BEGUN)] = Some((id, command));
+        if held.is_none() {
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+}
+
 /// One command of a message.
 #[derive(Clone, Copy)]
 struct Message<'a> {
@@ -196,15 +206,11 @@ fn transaction(state: &mut State, m: Message<'_>, say: &mut dyn FnMut(Said<'_>))
             state.ask(u64::from(m.id), Asked::Pipe(file));
         }
         // SESSION_SETUP, which no server implements.
-        (command::TRANS2, Some(0x0e)) => {
-            state.exploit(Exploit::ImplantAsked, say);
-            state.old.knocked = Some(m.id);
-        }
+        (command::TRANS2, Some(0x0e)) => state.old.knocked = Some(m.id),
         _ => {}
     }
     let old = &mut state.old;
-    old.begun[usize::from(old.next) % BEGUN] = Some((m.id, m.command));
-    old.next = old.next.wrapping_add(1);
+    old.begin(m.id, m.command);
     if !whole {
         old.unfinished = old.unfinished.saturating_add(1);
         if old.unfinished >= GROOMING && !std::mem::replace(&mut old.groomed, true) {
@@ -235,10 +241,11 @@ fn answer(state: &mut State, m: Message<'_>, say: &mut dyn FnMut(Said<'_>)) -> O
             let guest = m.status == 0 && le16(w, 4).unwrap_or(0) & 1 != 0;
             state.answered(m.status, guest, say);
         }
-        command::TRANS2 if state.old.knocked.is_some_and(|asked| asked.wrapping_add(IMPLANT) == m.id) => {
-            state.old.knocked = None;
-            state.exploit(Exploit::ImplantAnswered, say);
-        }
+        command::TRANS2 => match state.old.knocked.take().map(|asked| m.id.wrapping_sub(asked)) {
+            Some(0) => state.exploit(Exploit::ImplantAsked, say),
+            Some(IMPLANT) => state.exploit(Exploit::ImplantAnswered, say),
+            _ => {}
+        },
         command::TREE_CONNECT | command::NT_CREATE | command::OPEN | command::READ | command::TRANS => {
             let asked = state.asked(u64::from(m.id))?;
             answered(state, m, asked, say)?;

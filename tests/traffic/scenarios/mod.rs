@@ -8,13 +8,16 @@ use super::trace::Trace;
 use std::io::Write;
 
 mod access;
+mod command;
+mod covert;
 mod devices;
+mod domain;
 mod floods;
 mod gear;
 mod habits;
 mod lan;
 mod malware;
-mod plaintext;
+pub mod plaintext;
 mod recon;
 mod sensor;
 mod together;
@@ -93,7 +96,10 @@ pub fn all() -> Vec<Scenario> {
         lan::TABLE,
         access::TABLE,
         windows::TABLE,
+        domain::TABLE,
         malware::TABLE,
+        command::TABLE,
+        covert::TABLE,
         plaintext::TABLE,
         devices::TABLE,
         habits::TABLE,

@@ -1,4 +1,4 @@
-//! Reconnaissance: port_scan, host_sweep.
+//! Reconnaissance: port_scan, host_sweep, service_probe.
 
 use super::{Scenario, alert, raises, silent};
 use crate::traffic::conversation::Conversation;
@@ -118,6 +118,34 @@ pub const TABLE: &[Scenario] = &[
         &[alert("host_sweep", "fd00:0:0:1::42", "")],
         "A host tries TCP port 22 on 60 IPv6 addresses in 12 s; 3 refuse.",
         tcp_sweep6,
+    ),
+    raises(
+        "service_probe",
+        &[alert("service_probe", "192.168.1.66", "192.168.1.10")],
+        "A scanner asks five services of the file server who they are, as scanners ask, within 12 s.",
+        |t| probes(t, culprit(), nas()),
+    ),
+    silent(
+        "service_probe_under",
+        "A person with a terminal types HELP to one service of the file server, and an empty request to another.",
+        terminal,
+    ),
+    silent(
+        "service_probe_harmless",
+        "A monitor looks at seven services of the file server every half minute, three times.",
+        service_monitor,
+    ),
+    raises(
+        "service_probe_system",
+        &[alert("service_probe", "192.168.1.66", "192.168.1.10")],
+        "The segments by which operating systems are told apart: NULL, SYN-FIN-URG-PSH, ACK and XMAS, at two ports.",
+        system_probe,
+    ),
+    raises(
+        "service_probe_ipv6",
+        &[alert("service_probe", "fd00:0:0:1::42", "fd00:0:0:1::a")],
+        "The same five services, over IPv6.",
+        |t| probes(t, lan6(66), lan6(10)),
     ),
 ];
 
@@ -346,6 +374,70 @@ fn arp_sweep(t: &mut Trace) {
             t.arp(at, culprit(), lan(n));
         } else {
             t.arp_ask(at, culprit(), lan(n).v4());
+        }
+    }
+}
+
+/// A connection on which the client says one thing and the server answers another.
+fn exchange(t: &mut Trace, at: i64, client: End, server: End, said: &[u8], answer: &[u8]) {
+    let mut c = Conversation::open(t, at, NEAR, client, server);
+    if !said.is_empty() {
+        c.client(said);
+    }
+    c.server(answer);
+    c.close(true);
+}
+
+const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n";
+const NOT_FOUND: &[u8] = b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+
+fn probes(t: &mut Trace, from: Host, to: Host) {
+    background(t, 0, 50 * SEC, 8);
+    let said: [(u16, &[u8], &[u8]); 6] = [
+        (22, b"", BANNER),
+        (80, b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        (80, b"GET /nice%20ports%2C/Tri%6Eity.txt%2ebak HTTP/1.0\r\n\r\n", NOT_FOUND),
+        (5_000, b"OPTIONS / HTTP/1.0\r\n\r\n", NOT_FOUND),
+        (9_000, b"HELP\r\n", b"ERR\r\n"),
+        (9_001, b"\r\n\r\n", b"ERR\r\n"),
+    ];
+    for (i, (port, said, answer)) in said.into_iter().enumerate() {
+        let (at, client) = (20 * SEC + i as i64 * 2 * SEC, from.port(44_000 + i as u16));
+        exchange(t, at, client, to.port(port), said, answer);
+    }
+}
+
+fn terminal(t: &mut Trace) {
+    background(t, 0, 50 * SEC, 8);
+    exchange(t, 20 * SEC, lan(20).port(44_000), nas().port(9_000), b"HELP\r\n", b"ERR\r\n");
+    exchange(t, 30 * SEC, lan(20).port(44_001), nas().port(80), b"GET / HTTP/1.0\r\n\r\n", NOT_FOUND);
+}
+
+fn service_monitor(t: &mut Trace) {
+    background(t, 0, 100 * SEC, 8);
+    for round in 0..3 {
+        for (i, port) in [21, 22, 25, 80, 143, 445, 3_306].into_iter().enumerate() {
+            let at = 10 * SEC + round * 30 * SEC + i as i64 * 500 * MS;
+            let client = lan(31).port(45_000 + round as u16 * 10 + i as u16);
+            exchange(t, at, client, nas().port(port), b"", b"220 ready\r\n");
+        }
+    }
+}
+
+fn system_probe(t: &mut Trace) {
+    background(t, 0, 50 * SEC, 8);
+    let flags =
+        [0, flag::SYN | flag::FIN | flag::URG | flag::PSH, flag::ACK, flag::FIN | flag::PSH | flag::URG];
+    for (i, flags) in flags.into_iter().enumerate() {
+        for (n, port) in [22u16, 1].into_iter().enumerate() {
+            let at = 20 * SEC + i as i64 * 100 * MS + n as i64 * 25 * MS;
+            let (from, to) = (culprit().port(46_000 + (i * 2 + n) as u16), nas().port(port));
+            let seq = t.rng.next() as u32;
+            t.tcp(at, from, to, Segment { flags, seq, ..Segment::default() });
+            if !is_open(port) {
+                let answer = Segment { flags: flag::RST | flag::ACK, ack: seq, ..Segment::default() };
+                t.tcp(at + NEAR, to, from, answer);
+            }
         }
     }
 }
