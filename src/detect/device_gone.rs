@@ -140,4 +140,19 @@ mod tests {
         silent(&mut b, 1, 900, 0, 1_000_000);
         assert_eq!(b.alerts(), 1, "the floor");
     }
+
+    #[test]
+    fn a_flood_of_silent_devices_stays_bounded() {
+        let mut b = Bench::<DeviceGone>::new();
+        for n in 0..20_000u32 {
+            let change =
+                Change::Silent { seconds: 9_000, since: Timestamp::from_secs(7), usual: 0, known: 1_000_000 };
+            let [x, y, z, w] = n.to_be_bytes();
+            let mac = crate::addr::MacAddr([2, 0, x, y, z, w]);
+            let key = DeviceKey::Mac(mac);
+            let seen = DeviceChanged { key, mac, ip: None, name: None, vendor: None, change: &change };
+            b.see(&Observation::DeviceChanged(&seen));
+        }
+        assert!(b.detector.told.len() <= 256);
+    }
 }

@@ -149,4 +149,20 @@ mod tests {
         see(&mut b, face("a", None), face("b", None), 20, Some("ASIX Electronics"));
         assert_eq!(b.last().severity, Severity::Low);
     }
+
+    #[test]
+    fn a_flood_of_hostile_names_makes_summaries_of_bounded_length() {
+        let mut b = Bench::<IdentityChange>::new();
+        for n in 0..1_000 {
+            // The tables clean and cut what comes here.
+            let name = format!("<b>{n}{}", "x".repeat(50));
+            see(&mut b, face("reception", Some("Windows")), face(&name, Some("Linux")), 10, None);
+        }
+        assert!(b.found.iter().all(|f| f.summary.len() < 300));
+        assert_eq!(
+            std::mem::size_of::<IdentityChange>(),
+            std::mem::size_of::<IdentityChangeSettings>(),
+            "no state"
+        );
+    }
 }
