@@ -202,8 +202,8 @@ impl SmbAbuse {
         let evidence = evidence! { "share" => file.share, "name" => file.name };
         let pipe = file.share.eq_ignore_ascii_case("IPC$");
         let begins =
-            |start: &&str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
-        if pipe && SHELL_PIPES.iter().any(|start| begins(start)) {
+            |start: &str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
+        if pipe && SHELL_PIPES.into_iter().any(begins) {
             let does = format!("opens the remote shell {}", file.name);
             self.tell(cx, flow, (Sign::Execution, Severity::High), &does, evidence, out);
         } else if !pipe && is_secret(file.name) {
@@ -337,7 +337,7 @@ fn is_planted(file: &File<'_>) -> bool {
     }
     let disk = matches!(file.share.as_bytes(), [letter, b'$'] if letter.is_ascii_alphabetic());
     let begins = |start: &str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
-    file.share.eq_ignore_ascii_case("ADMIN$") || disk && FOLDERS.iter().any(|folder| begins(folder))
+    file.share.eq_ignore_ascii_case("ADMIN$") || disk && FOLDERS.into_iter().any(begins)
 }
 
 #[cfg(test)]

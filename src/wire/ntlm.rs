@@ -11,14 +11,14 @@ const SEARCHED: usize = 512;
 const UNICODE: u32 = 1;
 
 /// A message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Message {
     /// The client offers NTLM.
     Negotiate,
     /// The server challenges.
     Challenge,
     /// The client proves who it is.
-    Authenticate(User),
+    Authenticate(Box<User>),
 }
 
 /// Who logs in.
@@ -40,7 +40,7 @@ pub fn find(blob: &[u8]) -> Option<Message> {
     match le32(message, 8)? {
         1 => Some(Message::Negotiate),
         2 => Some(Message::Challenge),
-        3 => Some(Message::Authenticate(authenticate(message)?)),
+        3 => Some(Message::Authenticate(Box::new(authenticate(message)?))),
         _ => None,
     }
 }

@@ -78,7 +78,7 @@ impl State {
     /// The client's part of a log-in.
     pub(super) fn setup(&mut self, blob: &[u8]) {
         match ntlm::find(blob) {
-            Some(Message::Authenticate(user)) => self.user = Some(Box::new(user)),
+            Some(Message::Authenticate(user)) => self.user = Some(user),
             Some(_) => {}
             None => self.user = None,
         }
