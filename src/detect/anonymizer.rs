@@ -140,21 +140,20 @@ impl Detector for Anonymizer {
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         match observation {
-            Observation::Dns(seen) => {
-                if seen.message.response && cx.inside.contains(seen.server) && cx.inside.contains(seen.client)
-                {
-                    self.resolvers.entry(seen.server, || ());
-                }
+            Observation::Dns(seen)
+                if seen.message.response
+                    && cx.inside.contains(seen.server)
+                    && cx.inside.contains(seen.client) =>
+            {
+                self.resolvers.entry(seen.server, || ());
             }
             Observation::TlsClient(flow, hello) => {
                 if let Some(service) = self.by_hello(cx, flow, hello) {
                     self.found(cx, flow, service, out);
                 }
             }
-            Observation::TlsServer(flow, hello) => {
-                if hello.certificate.as_ref().is_some_and(is_tor) {
-                    self.found(cx, flow, "Tor", out);
-                }
+            Observation::TlsServer(flow, hello) if hello.certificate.as_ref().is_some_and(is_tor) => {
+                self.found(cx, flow, "Tor", out);
             }
             Observation::HttpRequest(flow, request) if request.method == "CONNECT" => {
                 self.found(cx, flow, "a proxy", out);
@@ -211,7 +210,7 @@ impl Anonymizer {
         let below = |domain: &&str| {
             name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        if RESOLVERS.iter().any(|domain| below(&domain)) {
+        if RESOLVERS.iter().any(|domain| below(domain)) {
             return self.by_resolver(cx, flow);
         }
         let label = drawn_part(name, ".com").filter(|label| look_drawn(label))?;

@@ -82,11 +82,12 @@ impl Detector for UpnpExposure {
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         match observation {
-            Observation::HttpRequest(flow, request) => {
-                if request.soap_action.as_deref().is_some_and(opens_port) && cx.inside.contains(flow.server) {
-                    let wish = Wish { protocol: "UPnP", outer: None, inner: None, granted: false };
-                    self.asked(cx, flow.client, flow.server, &wish, out);
-                }
+            Observation::HttpRequest(flow, request)
+                if request.soap_action.as_deref().is_some_and(opens_port)
+                    && cx.inside.contains(flow.server) =>
+            {
+                let wish = Wish { protocol: "UPnP", outer: None, inner: None, granted: false };
+                self.asked(cx, flow.client, flow.server, &wish, out);
             }
             Observation::PortMapping { source, target, message } => {
                 self.mapping(cx, *source, *target, message, out);

@@ -35,6 +35,8 @@ settings! {
     }
 }
 
+/// A reason that has not always been one.
+const RC4: &str = "the broken cipher RC4";
 /// Before this nobody had netmonitor: a clock that says so is wrong. 2010, in seconds since 1970.
 const CLOCK_IS_SET: i64 = 1_262_304_000;
 
@@ -88,6 +90,7 @@ impl Detector for WeakTls {
             };
             let version = version.filter(|(_, bad)| *bad > Severity::Low || self.settings.old_versions);
             let cipher = weak_cipher(hello.cipher).filter(|_| hello.version < 0x0304);
+            let cipher = cipher.map(|reason| as_seen_then(reason, cx.lookup.wall().secs()));
             let certificate = hello.certificate.as_ref().and_then(|c| self.certificate(cx, flow, c));
             let mut reasons: Vec<Reason> = [cipher, version, certificate].into_iter().flatten().collect();
             reasons.sort_by_key(|(_, bad)| std::cmp::Reverse(*bad));
@@ -156,6 +159,13 @@ fn version(version: u16) -> String {
     }
 }
 
+/// RC4 was what everybody used until RFC 7465 forbade it in February 2015: in a capture from before it is low.
+fn as_seen_then((what, bad): Reason, wall_s: i64) -> Reason {
+    const FORBIDDEN: i64 = 1_422_748_800;
+    let ordinary = what == RC4 && (CLOCK_IS_SET..FORBIDDEN).contains(&wall_s);
+    (what, if ordinary { Severity::Low } else { bad })
+}
+
 /// What is weak about a cipher suite of TLS 1.2 and older (IANA TLS Cipher Suites).
 fn weak_cipher(suite: u16) -> Option<Reason> {
     let what = match suite {
@@ -170,7 +180,7 @@ fn weak_cipher(suite: u16) -> Option<Reason> {
             "a cipher that proves nothing about the server"
         }
         0x0004 | 0x0005 | 0x0020 | 0x0024 | 0x008a | 0x008e | 0x0092 | 0xc002 | 0xc007 | 0xc00c | 0xc011
-        | 0xc033 => "the broken cipher RC4",
+        | 0xc033 => RC4,
         0x0009 | 0x000c | 0x000f | 0x0012 | 0x0015 | 0x001e | 0x0022 => "the broken cipher DES",
         0x000a | 0x000d | 0x0010 | 0x0013 | 0x0016 | 0x001f | 0x0023 | 0x008b | 0x008f | 0x0093 => {
             "the old cipher 3DES"
@@ -216,6 +226,15 @@ mod tests {
         let mut b = Bench::<WeakTls>::new();
         b.known.wall_s = (year - 1970) * 31_557_600;
         b
+    }
+
+    #[test]
+    fn a_cipher_that_everybody_used_then_is_low_in_a_capture_from_then() {
+        for (year, want) in [(2012, Severity::Low), (2020, Severity::Medium)] {
+            let mut b = bench_in(year);
+            says(&mut b, "203.0.113.9", 0x0303, 0x0005, None);
+            assert_eq!(b.last().severity, want);
+        }
     }
 
     #[test]
