@@ -321,7 +321,7 @@ const WORDS = {
   "device.risk": ["Risk", "Risico"],
   "device.system": ["System", "Systeem"],
   "device.gap": ["Longest silence", "Langste stilte"],
-  "device.habits": ["When it is there", "Wanneer het er is"],
+  "device.presence": ["When it is there", "Wanneer het er is"],
   "device.hours": ["Usually there at these hours: {hours}", "Gewoonlijk aanwezig in deze uren: {hours}"],
   "device.services": ["Ports it answers on", "Poorten waarop het antwoordt"],
   "device.port": ["Port", "Poort"],
@@ -343,6 +343,34 @@ const WORDS = {
   "trait.ja4": ["TLS fingerprint (JA4)", "TLS-vingerafdruk (JA4)"],
   "of 100": ["of 100", "van 100"],
   "device.facts": ["What is known", "Wat bekend is"],
+  "device.habits": ["What it usually does", "Wat het gewoonlijk doet"],
+  "habits.learning": ["Learning, day {day} of {of}.", "Leren, dag {day} van {of}."],
+  "habits.learning.why": [
+    "What it does in these days counts as usual. Days on which it is off do not count.",
+    "Wat het in deze dagen doet, geldt als gewoon. Dagen waarop het uit is tellen niet mee.",
+  ],
+  "habits.settled": ["Settled.", "Ingeburgerd."],
+  "habits.settled.why": [
+    "It does the same few things, so you hear when it does another.",
+    "Het doet steeds dezelfde paar dingen, dus u hoort het als het iets anders doet.",
+  ],
+  "habits.busy": ["Busy.", "Veelzijdig."],
+  "habits.busy.why": [
+    "Too varied to judge by where it goes. New services and large uploads are still noticed.",
+    "Te veelzijdig om op bestemmingen te beoordelen. Nieuwe diensten en grote uploads vallen nog wel op.",
+  ],
+  "habits.paused": ["Not learning.", "Leert nu niet."],
+  "habits.paused.why": [
+    "There is a grave alert about it: what it does now must not become usual.",
+    "Er is een ernstige melding over dit apparaat: wat het nu doet mag niet gewoon worden.",
+  ],
+  "habits.destinations": ["Usual destinations", "Gewone bestemmingen"],
+  "habits.services": ["Ports it serves", "Poorten die het aanbiedt"],
+  "habits.usual": ["On a usual day", "Op een gewone dag"],
+  "sensor.learning": [
+    "learning what is usual, day {day} of {of}",
+    "leert wat gewoon is, dag {day} van {of}",
+  ],
   "device.names": ["Names it goes by", "Namen die het gebruikt"],
   "device.nonames": ["It told nobody its name", "Het heeft niemand zijn naam verteld"],
   "device.nonames.why": [
@@ -448,6 +476,10 @@ const WORDS = {
   "why.fragments": [
     "Datagrams that came in pieces, and what became of them.",
     "Datagrammen die in stukken kwamen, en wat ervan werd.",
+  ],
+  "why.learning": [
+    "What each device usually does is learned on the days on which it is seen.",
+    "Wat elk apparaat gewoonlijk doet, wordt geleerd op de dagen waarop het te zien is.",
   ],
   "why.learned_seconds": [
     "How long it has watched this network, earlier runs included.",

@@ -56,7 +56,7 @@ export function deviceView(view) {
         "div",
         { class: "columns" },
         h("div", { class: "stack" }, facts(device), names(device), traits(device)),
-        h("div", { class: "stack" }, form(device), alerts, habits(device), services(device), peers(device)),
+        h("div", { class: "stack" }, form(device), alerts, habits(device.habits), presence(device), services(device), peers(device)),
       ),
     );
   }
@@ -161,6 +161,26 @@ function facts(d) {
   );
 }
 
+function habits(known) {
+  if (!known) return [];
+  const line = (key, ...value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
+  const day = { day: known.day, of: known.of };
+  const usual = [`↓ ${bytes(known.usual_in_bytes)}`, "  ", `↑ ${bytes(known.usual_out_bytes)}`];
+  return h(
+    "section",
+    { class: "card habits" },
+    h("h2", {}, t("device.habits")),
+    h("p", {}, t(`habits.${known.state}`, day), " ", h("small", {}, t(`habits.${known.state}.why`))),
+    h(
+      "dl",
+      { class: "facts-list" },
+      line("habits.destinations", String(known.destinations)),
+      line("habits.services", known.services.length ? known.services.join(", ") : t("none")),
+      known.usual_out_bytes === null ? [] : line("habits.usual", usual),
+    ),
+  );
+}
+
 const risk = (n, why) =>
   h(
     "span",
@@ -231,7 +251,7 @@ const peers = (d) =>
   );
 
 /** Presence by hour of the viewer's own clock, and the days before this one. */
-function habits(d) {
+function presence(d) {
   const hours = d.hours ?? [];
   const days = d.days ?? [];
   if (!hours.some((n) => n > 0) && !days.length) return null;
@@ -246,7 +266,7 @@ function habits(d) {
   return h(
     "section",
     { class: "card" },
-    h("h2", {}, t("device.habits")),
+    h("h2", {}, t("device.presence")),
     hours.length === 24 &&
       svg("svg", { viewBox: "0 0 240 42", class: "hours", role: "img", "aria-label": t("device.hours", { hours: told }) }, ...hours.map(bar)),
     hours.length === 24 && h("small", { class: "muted" }, t("device.hours", { hours: told })),

@@ -417,6 +417,12 @@ function readings({ capture, monitor, system }) {
       t("sensor.disk.exact", { size: bytes(system.store_bytes) }),
       system.disk_free_bytes < 2e8 && system.disk_free_bytes !== null,
     ],
-    uptime: [duration(monitor.uptime_seconds), t("sensor.uptime.exact", { time: full(monitor.started) })],
+    uptime: [duration(monitor.uptime_seconds), uptimeExact(monitor)],
   };
+}
+
+function uptimeExact(monitor) {
+  const since = t("sensor.uptime.exact", { time: full(monitor.started) });
+  const { learning } = monitor;
+  return learning && !learning.done ? `${since}; ${t("sensor.learning", learning)}` : since;
 }

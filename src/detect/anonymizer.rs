@@ -1,7 +1,7 @@
 //! `anonymizer`: a device hides whom it talks to, or asks for names past the network's own resolver.
 //!
 //! Evidence, by service:
-//! - Tor: a certificate for `www.<drawn>.net` issued by `www.<other drawn>.com` (TLS 1.2 and older); the fingerprint of its
+//! - Tor: an address on a list of its relays or exits; a certificate for `www.<drawn>.net` issued by `www.<other drawn>.com` (TLS 1.2 and older); the fingerprint of its
 //!   client; or connections to two drawn names `www.<drawn>.com` that were never looked up;
 //! - WireGuard, OpenVPN and IKE by their first datagram (OpenVPN over TCP by its port), to the outside;
 //! - DNS over TLS, QUIC (port 853) or HTTPS, by the names of the large resolvers or their addresses, unless the host is a resolver or router;
@@ -17,11 +17,13 @@ use super::window::{Distinct, Pace};
 use super::{Context, Detector, Kind, Texts, between, evidence, ip_part, text_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
+use crate::feeds::Feeds;
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, proto};
 use crate::wire::spoken::Protocol;
 use crate::wire::tls::{Certificate, ClientHello};
+use std::sync::Arc;
 
 settings! {
     /// Settings of `anonymizer`.
@@ -89,6 +91,7 @@ pub struct Anonymizer {
     told: Bounded<(Ip, &'static str), (Pace, u32)>,
     /// Hosts of ours that answer others' look-ups.
     resolvers: Bounded<Ip, ()>,
+    feeds: Option<Arc<Feeds>>,
 }
 
 impl Detector for Anonymizer {
@@ -127,7 +130,12 @@ impl Detector for Anonymizer {
             drawn: Bounded::new((keys / 16).max(16)),
             told: Bounded::new((keys / 8).max(16)),
             resolvers: Bounded::new(16),
+            feeds: None,
         }
+    }
+
+    fn set_feeds(&mut self, feeds: &Arc<Feeds>) {
+        self.feeds = Some(feeds.clone());
     }
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
@@ -157,7 +165,12 @@ impl Detector for Anonymizer {
                 Protocol::Ike if !is_operator(cx, flow) => self.found(cx, flow, "IPsec", out),
                 _ => {}
             },
-            Observation::FlowEstablished(flow) if flow.protocol == proto::TCP => self.by_port(cx, flow, out),
+            Observation::FlowEstablished(flow) if flow.protocol == proto::TCP => {
+                if self.feeds.as_ref().is_some_and(|feeds| feeds.is_tor(flow.server)) {
+                    self.found(cx, flow, "Tor", out);
+                }
+                self.by_port(cx, flow, out);
+            }
             Observation::FlowAnswered(flow) if flow.protocol == proto::UDP => self.by_port(cx, flow, out),
             _ => {}
         }

@@ -98,6 +98,11 @@ struct Calls {
     pace: Pace,
 }
 
+/// From this period on, seconds, a clock of a harmless device is likelier than a beacon.
+const SLOW: u32 = 3600;
+/// Seconds of watching after which what a device usually does is known.
+const LEARNING: u64 = 7 * 86_400;
+
 /// See the module.
 pub struct Beaconing {
     settings: BeaconingSettings,
@@ -192,6 +197,7 @@ impl Beaconing {
         calls.gaps.add(u32::try_from(gap / 1000).unwrap_or(u32::MAX));
         if let Some((period, spread)) = calls.regular(&self.settings, now)
             && !self.allowed(cx, flow.server)
+            && !cx.lookup.is_usual(flow.client, flow.server)
         {
             self.raise(cx, key, flow, (period, spread), out);
         }
@@ -234,8 +240,14 @@ impl Beaconing {
             "lasting_s" => cx.now.since(calls.began) / SECOND,
             "bytes_up" => size, "size_spread_percent" => percent(size_spread, size),
         };
+        // Backups, thermostats and meters call home by the hour or the day; what this device usually does is learned by then.
+        let severity = match (period / 1000 < SLOW, cx.lookup.learning_for() < LEARNING) {
+            (true, _) => Severity::High,
+            (false, true) => Severity::Low,
+            (false, false) => Severity::Medium,
+        };
         let finding =
-            Self::KIND.finding(Severity::High, &[ip_part(key.0), key.1, u64::from(key.2)], summary, evidence);
+            Self::KIND.finding(severity, &[ip_part(key.0), key.1, u64::from(key.2)], summary, evidence);
         let target = Subject {
             ip: Some(flow.server),
             port: Some(flow.server_port),

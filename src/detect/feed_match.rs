@@ -223,6 +223,10 @@ fn by_address<'a>(cx: &Context<'_>, feeds: &'a Feeds, flow: &'a Flow, answered: 
     // A server that is not inside is contacted, whoever the client is: with settings that do not know our own public
     // addresses both are outside.
     let contacted = side(flow.client, flow.server, Severity::Critical);
+    if contacted.as_ref().is_some_and(|found| found.list.category == Category::Tor) {
+        // Who uses Tor is told by `anonymizer`.
+        return None;
+    }
     contacted.or_else(|| side(flow.server, flow.client, theirs))
 }
 

@@ -5,8 +5,8 @@
 //! headers above them, parts whose place cannot be, and datagrams that were never finished.
 //!
 //! Unfinished datagrams and overlaps also come from loss: fragments that get lost before the sensor, and numbers that
-//! come round again too soon. So they count only when they outweigh the datagrams that were finished meanwhile. Known false
-//! alarms: a link that carries packets of less than 276 bytes, such as some radio links.
+//! come round again too soon. So they count only when they outweigh the datagrams that were finished meanwhile.
+//! Known false alarms: a link that carries packets of less than 276 bytes, such as some radio links.
 
 use super::settings::settings;
 use super::window::{Distinct, Halves, Pace};

@@ -102,7 +102,8 @@ struct Source {
     /// A service's program was changed.
     changed: Pace,
     told: [Pace; 6],
-    told_critical: Pace,
+    /// The exploit's mark that was told last.
+    mark: Option<Exploit>,
 }
 
 /// See the module.
@@ -189,6 +190,11 @@ impl SmbAbuse {
             Exploit::ImplantAnswered => (Severity::Critical, "is answered by the implant DoublePulsar"),
         };
         let evidence = evidence! { "mark" => format!("{exploit:?}") };
+        let source = self.sources.entry(flow.client, Source::default).0;
+        if source.mark.replace(exploit) != Some(exploit) {
+            // Another mark than the last is told at once.
+            source.told[Sign::Ms17010 as usize] = Pace::default();
+        }
         self.tell(cx, flow, (Sign::Ms17010, severity), does, evidence, out);
     }
 
@@ -292,10 +298,7 @@ impl SmbAbuse {
         out: &mut Findings,
     ) {
         let source = self.sources.entry(flow.client, Source::default).0;
-        // What is critical is told at once, also when less was told this second.
-        let critical = severity == Severity::Critical;
-        let pace = if critical { &mut source.told_critical } else { &mut source.told[sign as usize] };
-        if !pace.due(cx.tick()) {
+        if !source.told[sign as usize].due(cx.tick()) {
             return;
         }
         let summary = format!("{} {does} at {}", flow.client, flow.server);

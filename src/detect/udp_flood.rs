@@ -6,8 +6,8 @@
 //! packet is looked at twice.
 //!
 //! Not alarms: whatever is answered, be it one in twenty (calls, games, QUIC, VPN); multicast (television); cameras that
-//! stream to a recorder, each far below the limit; answers nobody asked for, which are `amplification`. Known false
-//! alarms: a speed test by UDP (iperf); a sensor that sees one direction only (then `blind` says so).
+//! stream to a recorder, each far below the limit; answers nobody asked for, which are `amplification`.
+//! Known false alarms: a speed test by UDP (iperf); a sensor that sees one direction only (then `blind` says so).
 
 use super::amplification::{average, is_answer};
 use super::settings::settings;

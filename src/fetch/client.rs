@@ -219,7 +219,9 @@ fn explain(error: &Error, limits: Limits) -> String {
         Error::Io(io) if io.kind() == io::ErrorKind::TimedOut => "took too long; try again later".to_owned(),
         // What TLS refuses comes as invalid data.
         Error::Io(io) if io.kind() == io::ErrorKind::InvalidData => {
-            format!("its server cannot be trusted: {io}; ca_file names the certificate of a server of your own")
+            format!(
+                "its server cannot be trusted: {io}; ca_file names the certificate of a server of your own"
+            )
         }
         Error::Io(io) => format!("cannot be reached: {io}; try again later"),
         other => format!("cannot be fetched: {other}"),

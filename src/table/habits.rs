@@ -138,7 +138,7 @@ impl Volume {
 }
 
 /// What one device usually does.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Baseline {
     /// Days on which it was seen.
     days: u16,
@@ -331,6 +331,12 @@ impl Habits {
         let (days, usual) = (device.days, device.usual_offers());
         let settled = fresh && self.standing(key) == Some(Standing::Settled);
         (fresh && !varied).then_some(Fresh { settled, days, place: None, way: false, usual })
+    }
+
+    /// Whether a destination, by name (zero: none) or by network, is usual for a device that was learned.
+    pub fn is_usual(&self, key: DeviceKey, name: u32, net: u32) -> bool {
+        let device = self.devices.get(&key).filter(|device| device.days > self.rules.learning_days);
+        device.is_some_and(|device| device.places.knows([name, 0], net))
     }
 
     /// The device sent `up` bytes to a destination outside and received `down`; the sums when the destination is not

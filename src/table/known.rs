@@ -7,12 +7,13 @@
 use super::bounded::{Bounded, Slot};
 use super::devices::{Device, DeviceKey, MAX_NAME, NameSource};
 use super::flows::{Flow, Side, proto};
-use super::habits::Habits;
+use super::habits::{Habits, host_number, name_number, net_number};
 use super::hosts::Host;
 use super::traits::Source;
 use crate::addr::{Inside, Ip, MacAddr};
 use crate::event::{DeviceDetails, DeviceRecord};
 use crate::time::{SECOND, Timestamp, WallTime};
+use crate::wire::dns::registered_domain;
 use std::collections::BTreeMap;
 
 /// Unconfirmed inside addresses behind one station that make it a router.
@@ -491,6 +492,15 @@ impl super::Lookup for Known {
 
     fn wall(&self) -> WallTime {
         self.now.wall(self.offset)
+    }
+
+    fn is_usual(&self, ours: Ip, theirs: Ip) -> bool {
+        let Some(key) = self.device_of(ours) else { return false };
+        if self.inside.contains(theirs) {
+            return self.habits.is_usual(key, 0, host_number(self.device_of(theirs), theirs));
+        }
+        let name = self.asked_as(theirs).map_or(0, |name| name_number(registered_domain(name)));
+        self.habits.is_usual(key, name, net_number(theirs))
     }
 
     fn learning_for(&self) -> u64 {

@@ -35,6 +35,11 @@ pub trait Lookup {
     fn is_gateway(&self, ip: Ip) -> bool;
     /// Whether `ip` was seen sending within the last `seconds`.
     fn alive_within(&self, ip: Ip, seconds: u32) -> bool;
+    /// Whether `theirs` is a destination that the device at `ours` usually talks to; never in its learning time.
+    fn is_usual(&self, ours: Ip, theirs: Ip) -> bool {
+        let _ = (ours, theirs);
+        false
+    }
     /// How long this monitor has been learning, in seconds, restarts included. Replays: since the first frame.
     fn learning_for(&self) -> u64;
     /// What the clocks of people show. In a replay, when the capture was made; in 1970 when nobody knows.

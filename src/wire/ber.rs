@@ -70,7 +70,7 @@ impl<'a> Values<'a> {
 
     /// The body of the first value with `tag` from here on; what comes before it is passed.
     pub fn find(&mut self, tag: u8) -> Option<&'a [u8]> {
-        (&mut *self).find_map(|v| (v.tag == tag).then_some(v.body))
+        self.find_map(|v| (v.tag == tag).then_some(v.body))
     }
 
     /// The integer or enumeration that comes next.

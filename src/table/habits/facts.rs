@@ -256,7 +256,7 @@ impl Offer {
     const fn needed(self) -> u8 {
         match self.port {
             ..1024 => 1,
-            ..EPHEMERAL => 2,
+            1024..EPHEMERAL => 2,
             _ => 4,
         }
     }

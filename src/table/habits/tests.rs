@@ -76,6 +76,8 @@ fn another_address_of_a_usual_domain_is_nothing_new_but_another_port_is() {
     let mut habits = nine_days();
     on_day(&mut habits, 10);
     assert_eq!(habits.contact(CAMERA, &to("maker.example", "192.0.2.77", 443)), None);
+    assert!(habits.is_usual(CAMERA, name_number("maker.example"), 0));
+    assert!(!habits.is_usual(CAMERA, name_number("evil.example"), 0));
     let fresh = habits.contact(CAMERA, &to("maker.example", "192.0.2.77", 22)).expect("a new port");
     assert_eq!((fresh.place, fresh.way), (None, true));
 }
