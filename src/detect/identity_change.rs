@@ -19,8 +19,8 @@ const ADAPTERS: [&str; 6] = ["ASIX", "Realtek", "Belkin", "Cable Matters", "Plug
 settings! {
     /// Settings of `identity_change`.
     IdentityChangeSettings {
-        /// Percent that the two lists of options have in common at most, when no vendor class names the system. 0 to
-        /// 49: an update changes one or two of ten.
+        /// Percent that the two lists of options have in common at most, when no vendor class names the system.
+        /// 0 to 49: an update changes one or two of ten.
         alike_percent: u32 = 49, 0..=49;
     }
 }

@@ -36,7 +36,8 @@ pub const TABLE: &[Scenario] = &[
         "Ports made up for one transfer: passive FTP, a callback, a call between two phones, a torrent; a port that only \
          answered before is used for the first time.",
         passing_ports,
-    ),
+    )
+    .also(&["cleartext_credentials"]),
     raises(
         "new_service_high",
         &[alert("new_service", "192.168.1.23", "")],
