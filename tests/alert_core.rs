@@ -18,17 +18,19 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// The settings that lie beside the capture of `id`, if any.
-fn detect_settings(id: &str) -> toml::Table {
+fn settings(id: &str) -> Settings {
     let text = std::fs::read_to_string(file(&format!("{id}.toml"))).unwrap_or_default();
     let whole: toml::Table = text.parse().expect("settings beside a capture are valid");
-    whole.get("detect").and_then(toml::Value::as_table).cloned().unwrap_or_default()
+    let detect = whole.get("detect").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    let important = whole.get("devices").and_then(|d| d.get("important")?.as_array());
+    let mac = |value: &toml::Value| value.as_str().and_then(|mac| mac.parse().ok()).expect("a MAC address");
+    let important = important.into_iter().flatten().map(mac).collect();
+    Settings { detect, important, ..Settings::default() }
 }
 
 /// Plays the capture of `id`; gives its alerts and how many findings were hidden.
 fn play(id: &str, mutes: Vec<Mute>, allow: Vec<Allow>) -> (Vec<Alert>, u64) {
-    let mut detect = detect_settings(id);
-    detect.remove("allow");
-    let mut engine = Engine::new(Settings { allow, detect, ..Settings::default() }).expect("valid settings");
+    let mut engine = Engine::new(Settings { allow, ..settings(id) }).expect("valid settings");
     let mut lists = Builder::new(0, &Default::default());
     if let Ok(text) = std::fs::read_to_string(file(&format!("{id}.list"))) {
         lists.add("known", Category::Other, Format::Auto, &text);

@@ -191,7 +191,7 @@ pub fn response(stream: &[u8]) -> Parsed<Response> {
 /// The length of the head that the stream begins with, its empty line included; `None` while that has not come.
 pub fn head_length(stream: &[u8]) -> Option<usize> {
     let mut line = 0;
-    for (at, _) in stream.iter().enumerate().filter(|(_, b)| **b == b'\n') {
+    for at in memchr::memchr_iter(b'\n', stream) {
         if matches!(&stream[line..at], [] | b"\r") && line > 0 {
             return Some(at + 1);
         }
@@ -236,7 +236,7 @@ type Header<'a> = (&'a [u8], &'a [u8]);
 /// The stream up to its first line end, or all of it.
 fn first_line(stream: &[u8]) -> &[u8] {
     let seen = &stream[..stream.len().min(MAX_HEAD)];
-    let line = seen.split(|b| *b == b'\n').next().unwrap_or_default();
+    let line = memchr::memchr(b'\n', seen).map_or(seen, |end| &seen[..end]);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
@@ -244,14 +244,17 @@ fn first_line(stream: &[u8]) -> &[u8] {
 /// Lines end with LF, with or without CR before it; a line without a colon, or that continues another, is no header.
 fn headers(stream: &[u8]) -> Parsed<Vec<Header<'_>>> {
     let seen = &stream[..stream.len().min(MAX_HEAD)];
-    let mut headers = Vec::new();
-    for line in seen.split_inclusive(|b| *b == b'\n').skip(1) {
-        let Some(line) = line.strip_suffix(b"\n") else { break };
+    let mut headers = Vec::with_capacity(16);
+    let mut ends = memchr::memchr_iter(b'\n', seen);
+    let mut begin = ends.next().map_or(seen.len(), |end| end + 1);
+    for end in ends {
+        let line = &seen[begin..end];
+        begin = end + 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() || headers.len() == MAX_HEADERS {
             return Parsed::Yes(headers);
         }
-        if let Some(colon) = line.iter().position(|b| *b == b':')
+        if let Some(colon) = memchr::memchr(b':', line)
             && !line[0].is_ascii_whitespace()
         {
             headers.push((&line[..colon], line[colon + 1..].trim_ascii()));
@@ -271,7 +274,12 @@ fn read_request(method: &str, target: &[u8], headers: Vec<Header<'_>>) -> Option
         ..Request::default()
     };
     for (name, value) in headers {
-        match name.to_ascii_lowercase().as_slice() {
+        // Of most headers the length says that they are none of these.
+        let mut lower = [0; 19];
+        let Some(lower) = lower.get_mut(..name.len()) else { continue };
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        match &*lower {
             b"host" if request.host.is_none() => request.host = host(value),
             b"user-agent" if request.user_agent.is_none() => request.user_agent = cleaned(value, MAX_AGENT),
             b"soapaction" => request.soap_action = cleaned(value, MAX_AGENT),

@@ -255,13 +255,15 @@ fn is_plain(text: &[u8], more: &[u8]) -> bool {
 /// Signs in text that was decoded and folded.
 fn in_text(text: &[u8]) -> Signs {
     let mut s = Signs::default();
-    s.add(has_any(text, &[b"union select", b"union all select", b"union(select"]), Signs::UNION);
-    s.add(is_tautology(text), Signs::TAUTOLOGY);
+    let bytes = Bytes::of(text);
+    let any = |needles: &[&[u8]]| bytes.has_any(text, needles);
+    s.add(any(&[b"union select", b"union all select", b"union(select"]), Signs::UNION);
+    s.add(bytes.hold(b"= ") && any(&[b"or ", b"and "]) && is_tautology(text), Signs::TAUTOLOGY);
     let tables: [&[u8]; 6] =
         [b"information_schema", b"pg_catalog", b"sysobjects", b"sqlite_master", b"@@version", b"xp_cmdshell"];
-    s.add(has_any(text, &tables), Signs::SCHEMA);
+    s.add(any(&tables), Signs::SCHEMA);
     let waits: [&[u8]; 5] = [b" sleep(", b"benchmark(", b"waitfor delay", b"pg_sleep(", b"(sleep("];
-    s.add(has_any(text, &waits), Signs::TIMING);
+    s.add(any(&waits), Signs::TIMING);
     let extracts: [&[u8]; 7] = [
         b"extractvalue(",
         b"updatexml(",
@@ -271,22 +273,22 @@ fn in_text(text: &[u8]) -> Signs {
         b"concat(0x",
         b"null,null,null",
     ];
-    s.add(has_any(text, &extracts), Signs::EXTRACT);
+    s.add(any(&extracts), Signs::EXTRACT);
     let ends: [&[u8]; 7] = [b"'--", b"' --", b"' #", b"';", b"' order by ", b"' and ", b"') "];
-    s.add(has_any(text, &ends), Signs::QUOTE);
-    s.add(has(text, b"<script"), Signs::SCRIPT);
+    s.add(any(&ends), Signs::QUOTE);
+    s.add(any(&[b"<script"]), Signs::SCRIPT);
     let handlers: [&[u8]; 6] =
         [b"onerror=", b"onload=", b"onmouseover=", b"onfocus=", b"=javascript:", b"<svg"];
-    s.add(has_any(text, &handlers), Signs::HANDLER);
+    s.add(any(&handlers), Signs::HANDLER);
     let dialogs: [&[u8]; 5] = [b"alert(", b"alert`", b"prompt(", b"document.cookie", b"string.fromcharcode"];
-    s.add(has_any(text, &dialogs), Signs::DIALOG);
-    s.add(count(text, b"../") + count(text, b"..\\") >= 2, Signs::DOTS);
-    s.add(has_any(text, &FILES), Signs::FILE);
+    s.add(any(&dialogs), Signs::DIALOG);
+    s.add(bytes.hold(b".") && count(text, b"../") + count(text, b"..\\") >= 2, Signs::DOTS);
+    s.add(any(&FILES), Signs::FILE);
     let (shell, fetch) = commands(text);
     s.add(shell, Signs::SHELL);
     s.add(fetch, Signs::FETCH);
-    s.add(is_jndi(text), Signs::JNDI);
-    s.add(has_any(text, &EXPLOITS), Signs::EXPLOIT);
+    s.add(bytes.hold(b"${") && is_jndi(text), Signs::JNDI);
+    s.add(any(&EXPLOITS), Signs::EXPLOIT);
     s
 }
 
@@ -502,15 +504,27 @@ fn has_any(text: &[u8], needles: &[&[u8]]) -> bool {
 
 fn has(text: &[u8], needle: &[u8]) -> bool {
     let Some(first) = needle.first() else { return true };
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|b| b == first) {
-        rest = &rest[at..];
-        if rest.starts_with(needle) {
-            return true;
+    memchr::memchr_iter(*first, text).any(|at| text[at..].starts_with(needle))
+}
+
+/// Which bytes a text holds: most fields hold none of those that a needle needs, and are not searched for it.
+struct Bytes([u64; 4]);
+
+impl Bytes {
+    fn of(text: &[u8]) -> Bytes {
+        let mut held = [0; 4];
+        for byte in text {
+            held[usize::from(byte >> 6)] |= 1 << (byte & 63);
         }
-        rest = &rest[1..];
+        Bytes(held)
     }
-    false
+    fn hold(&self, needle: &[u8]) -> bool {
+        needle.iter().all(|b| self.0[usize::from(b >> 6)] & 1 << (b & 63) != 0)
+    }
+    /// Whether `text`, whose bytes these are, holds one of the needles.
+    fn has_any(&self, text: &[u8], needles: &[&[u8]]) -> bool {
+        needles.iter().any(|needle| self.hold(needle) && has(text, needle))
+    }
 }
 
 fn count(text: &[u8], needle: &[u8]) -> usize {

@@ -13,7 +13,8 @@ const LONGEST: usize = 64;
 
 /// The log-in in the query of a request target.
 pub fn in_target(target: &str) -> Option<Seen> {
-    login(pairs(target.split_once('?')?.1.as_bytes()))
+    let query = target.split_once('?')?.1.as_bytes();
+    may_hold_password(query).then(|| login(pairs(query)))?
 }
 
 /// The log-in in a request body, or in the beginning of one.
@@ -40,6 +41,13 @@ fn login(fields: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Option<Seen> {
         }
     }
     found.then(|| Seen::new(Protocol::HttpForm, &user))
+}
+
+/// Whether any word for a password can be in it; most queries hold none and are not taken apart.
+fn may_hold_password(query: &[u8]) -> bool {
+    query.windows(2).any(|w| {
+        matches!(w, [b'p' | b'P', b'a' | b'A' | b's' | b'S' | b'w' | b'W'] | [b'w' | b'W', b'a' | b'A'])
+    })
 }
 
 fn is_password(name: &[u8]) -> bool {

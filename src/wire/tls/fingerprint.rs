@@ -2,7 +2,6 @@
 
 use md5::{Digest, Md5};
 use sha2::Sha256;
-use std::fmt::{Display, Write};
 
 /// What a ClientHello offers, as it stands on the wire.
 #[derive(Clone, Debug, Default)]
@@ -40,10 +39,15 @@ impl Offer<'_> {
     }
 
     fn ja3_text(&self) -> String {
-        let list = |values: &[u16]| joined(values.iter().filter(|v| !is_grease(**v)), "-");
-        let [ciphers, extensions, groups] = [&self.ciphers, &self.extensions, &self.groups].map(|v| list(v));
-        let formats = joined(self.point_formats, "-");
-        format!("{},{ciphers},{extensions},{groups},{formats}", self.legacy_version)
+        let mut text = String::with_capacity(384);
+        decimal(&mut text, self.legacy_version);
+        for list in [&self.ciphers, &self.extensions, &self.groups] {
+            text.push(',');
+            joined(&mut text, list.iter().copied().filter(|v| !is_grease(*v)), '-', decimal);
+        }
+        text.push(',');
+        joined(&mut text, self.point_formats.iter().map(|v| u16::from(*v)), '-', decimal);
+        text
     }
 
     /// JA4 (github.com/FoxIO-LLC/ja4, technical_details/JA4.md); `transport` is `t` for TCP, `q` for QUIC.
@@ -58,12 +62,15 @@ impl Offer<'_> {
             let mut kept: Vec<u16> =
                 values.iter().copied().filter(|v| !is_grease(*v) && !leave_out.contains(v)).collect();
             kept.sort_unstable();
-            joined(kept.iter().map(Hex), ",")
+            let mut text = String::with_capacity(256);
+            joined(&mut text, kept.into_iter(), ',', hexadecimal);
+            text
         };
         let mut extensions = sorted(&self.extensions, &[SERVER_NAME, ALPN]);
-        let signatures = joined(self.signatures.iter().filter(|v| !is_grease(**v)).map(Hex), ",");
-        if !signatures.is_empty() {
-            extensions = format!("{extensions}_{signatures}");
+        let mut signatures = self.signatures.iter().copied().filter(|v| !is_grease(*v)).peekable();
+        if signatures.peek().is_some() {
+            extensions.push('_');
+            joined(&mut extensions, signatures, ',', hexadecimal);
         }
         [self.ja4_head(transport), sorted(&self.ciphers, &[]), extensions]
     }
@@ -106,29 +113,46 @@ fn short_hash(list: &str) -> String {
     text
 }
 
-struct Hex<'a>(&'a u16);
-
-impl Display for Hex<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:04x}", self.0)
+/// Appends the values with a separator between them.
+fn joined(
+    text: &mut String,
+    values: impl Iterator<Item = u16>,
+    separator: char,
+    write: impl Fn(&mut String, u16),
+) {
+    for (number, value) in values.enumerate() {
+        if number > 0 {
+            text.push(separator);
+        }
+        write(text, value);
     }
 }
 
-fn joined(values: impl IntoIterator<Item = impl Display>, separator: &str) -> String {
-    let mut text = String::new();
-    for value in values {
-        if !text.is_empty() {
-            text.push_str(separator);
-        }
-        let _ = write!(text, "{value}");
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Every client hello is written out in digits twice; the formatting machinery would cost more than the hashes.
+fn decimal(text: &mut String, value: u16) {
+    let mut divisor = 10_000;
+    while divisor > 1 && value < divisor {
+        divisor /= 10;
     }
-    text
+    while divisor > 0 {
+        text.push(char::from(DIGITS[usize::from(value / divisor % 10)]));
+        divisor /= 10;
+    }
+}
+
+fn hexadecimal(text: &mut String, value: u16) {
+    for shift in [12, 8, 4, 0] {
+        text.push(char::from(DIGITS[usize::from(value >> shift & 15)]));
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     text
 }
