@@ -75,10 +75,15 @@ struct Caller {
     pace: Pace,
 }
 
+/// Texts remembered as harmless.
+const HARMLESS: usize = 128;
+
 /// See the module.
 pub struct SuspiciousAgent {
     settings: SuspiciousAgentSettings,
     callers: Bounded<(Ip, u64), Caller>,
+    /// Texts in which no tool is named: browsers send the same ones all day.
+    harmless: Bounded<u64, ()>,
 }
 
 impl Detector for SuspiciousAgent {
@@ -109,15 +114,25 @@ impl Detector for SuspiciousAgent {
     fn new(settings: &SuspiciousAgentSettings, keys: usize) -> Self {
         let mut settings = settings.clone();
         settings.more.retain(|name| name.len() >= 4);
-        SuspiciousAgent { settings, callers: Bounded::new((keys / 8).max(16)) }
+        SuspiciousAgent {
+            settings,
+            callers: Bounded::new((keys / 8).max(16)),
+            harmless: Bounded::new(HARMLESS),
+        }
     }
 
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         if let Observation::HttpRequest(flow, request) = observation
             && let Some(agent) = &request.user_agent
-            && let Some(tool) = self.tool(&agent.to_ascii_lowercase())
         {
-            self.called(cx, flow, &tool, agent, out);
+            let text = text_part(agent);
+            if self.harmless.get_mut(&text).is_some() {
+                return;
+            }
+            match self.tool(&agent.to_ascii_lowercase()) {
+                Some(tool) => self.called(cx, flow, &tool, agent, out),
+                None => _ = self.harmless.entry(text, || ()),
+            }
         }
     }
 }

@@ -189,11 +189,12 @@ fn in_target(target: &[u8]) -> Signs {
         signs = signs.with(in_value(field));
     }
     let raw: Vec<u8> = target.to_ascii_lowercase();
+    let bytes = Bytes::of(&raw);
     let disguised: [&[u8]; 8] =
         [b"%2e%2e", b".%2e/", b"%2e./", b"..%2f", b"..%5c", b"%252e", b"%c0%af", b"%c0%ae"];
-    signs.add(has_any(&raw, &disguised), Signs::ENCODED);
-    signs.add(has_any(&raw, &FILES), Signs::FILE);
-    signs.add(has_any(&raw, &EXPLOITS), Signs::EXPLOIT);
+    signs.add(bytes.has_any(&raw, &disguised), Signs::ENCODED);
+    signs.add(bytes.has_any(&raw, &FILES), Signs::FILE);
+    signs.add(bytes.has_any(&raw, &EXPLOITS), Signs::EXPLOIT);
     signs.add(is_shell_parameter(path, query), Signs::SHELL_PARAMETER);
     signs
 }
