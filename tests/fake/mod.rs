@@ -188,6 +188,8 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.system.cpu_percent = 3.0;
     snapshot.system.memory_bytes = 9 << 20;
     snapshot.system.load = 0.2;
+    snapshot.system.under_voltage = Some(n % 20 < 10);
+    snapshot.system.throttled = Some(n % 20 < 10);
     snapshot.alerts = Alerts { open: Alerts::none_open(), recent: Vec::new() };
     snapshot.top_talkers = talkers();
     snapshot.devices.total = 24;
