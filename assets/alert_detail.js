@@ -88,7 +88,7 @@ function party(label, subject, side) {
   const where = h("div", { hidden: true });
   placeOf(subject.ip).then((words) => {
     if (!words) return;
-    fill(where, h("dt", {}, t("place")), h("dd", {}, words));
+    fill(where, h("dt", {}, t("place")), h("dd", { class: "place" }, words));
     where.hidden = false;
   });
   return h(

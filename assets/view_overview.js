@@ -416,7 +416,7 @@ function readings({ capture, monitor, system }) {
       heat >= 80,
     ],
     power: power(system.under_voltage),
-    written: [bytes(system.written_today_bytes), exactBytes(system.written_today_bytes)],
+    written: [bytes(system.written_today_bytes), `${t("today")}: ${exactBytes(system.written_today_bytes)}`],
     disk: [
       system.disk_free_bytes === null ? "–" : bytes(system.disk_free_bytes),
       t("sensor.disk.exact", { size: bytes(system.store_bytes) }),

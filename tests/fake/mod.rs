@@ -168,6 +168,8 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.monitor.time = now;
     snapshot.monitor.started = WallTime::from_micros(now.micros() - n as i64 * time::SECOND);
     snapshot.monitor.uptime_seconds = n;
+    snapshot.monitor.learning.day = 2;
+    snapshot.monitor.learning.of = 7;
     snapshot.capture.interfaces = vec![Interface {
         name: "eth0".into(),
         source: "ring",
