@@ -88,7 +88,7 @@ function party(label, subject, side) {
   const where = h("div", { hidden: true });
   placeOf(subject.ip).then((words) => {
     if (!words) return;
-    fill(where, h("dt", {}, t("place")), h("dd", {}, words));
+    fill(where, h("dt", {}, t("place")), h("dd", { class: "place" }, words));
     where.hidden = false;
   });
   return h(
@@ -113,19 +113,26 @@ function party(label, subject, side) {
   );
 }
 
-// A number stands beside its limit: `<name>_threshold`, or, for the first number, a lone `threshold`; where there is
-// none of these, the kind's setting of the same name.
+// A number stands beside its limit, when the names say which belongs to which; a limit whose number is not named so has
+// a row of its own.
 function evidence(alert, about) {
   const entries = Object.entries(alert.evidence ?? {});
-  const limits = about?.settings ?? {};
-  const own = alert.evidence?.threshold;
-  const first = entries.find(([k, v]) => typeof v === "number" && !isLimit(k))?.[0];
-  const named = (key) => alert.evidence[`${key}_threshold`] ?? (own === undefined ? limits[key] : undefined);
-  const limitOf = (key) => named(key) ?? (key === first ? own : undefined);
-  const rows = entries.filter(([key]) => !isLimit(key) || (key === "threshold" && !first));
+  const measured = entries.filter(([key]) => !isLimit(key));
+  const limits = new Map();
+  const alone = [];
+  for (const [key, value] of entries.filter(([k]) => isLimit(k))) {
+    const owner = ownerOf(key, value, measured, about?.settings ?? {});
+    if (owner && !limits.has(owner)) limits.set(owner, value);
+    else alone.push([key, value]);
+  }
+  const set = (key) => (limits.size || alone.length ? undefined : about?.settings?.[key]);
+  const rows = [
+    ...measured.map(([key, value]) => [key, value, limits.get(key) ?? set(key)]),
+    ...alone.map(([key, value]) => [key, undefined, value]),
+  ];
   if (!rows.length)
     return h("section", {}, h("h3", {}, t("evidence")), h("p", { class: "muted" }, t("evidence.none")));
-  const limited = rows.some(([key]) => limitOf(key) !== undefined);
+  const limited = rows.some((row) => row[2] !== undefined);
   const cell = (key, value) => h("td", { class: "num" }, value === undefined ? "" : shown(key, value));
   return h(
     "section",
@@ -151,8 +158,8 @@ function evidence(alert, about) {
         h(
           "tbody",
           {},
-          rows.map(([key, value]) =>
-            h("tr", {}, h("th", { scope: "row" }, label(key)), cell(key, value), limited && cell(key, limitOf(key))),
+          rows.map(([key, value, limit]) =>
+            h("tr", {}, h("th", { scope: "row" }, label(key)), cell(key, value), limited && cell(key, limit)),
           ),
         ),
       ),
@@ -160,15 +167,31 @@ function evidence(alert, about) {
   );
 }
 
-const isLimit = (key) => key === "threshold" || key.endsWith("_threshold");
+const isLimit = (key) => /(^|_)threshold(_|$)/.test(key);
+
+// The name of the number that a limit is for: `loss` of `loss_threshold`, `spread_percent` of `threshold_percent`; where
+// the names leave it open, the number whose setting has that value.
+function ownerOf(key, value, measured, settings) {
+  const bare = key.replace(/_?threshold_?/, (m, at) => (at && m.endsWith("_") ? "_" : ""));
+  const numbers = measured.filter(([k, v]) => typeof v === "number" && !k.endsWith("_s")).map(([k]) => k);
+  if (bare && numbers.includes(bare)) return bare;
+  const like = bare ? numbers.filter((k) => k.endsWith(`_${bare}`)) : numbers;
+  const set = (k) => Object.entries(settings).some(([s, v]) => v === value && (s === k || s.endsWith(`_${k}`)));
+  return like.length === 1 ? like[0] : (like.find((k) => settings[k] === value) ?? like.find(set));
+}
 
 const UNITS = { s: "s", ms: "ms", percent: "%", bytes: "B", bits: "bit" };
 const unitOf = (key) => key.match(/_([a-z]+)$/)?.[1];
 
 function label(key) {
   const bare = UNITS[unitOf(key)] && unitOf(key) !== "bytes" ? key.slice(0, key.lastIndexOf("_")) : key;
-  const words = word("evidence", bare);
+  const words = isLimit(bare) ? limitWords(bare) : word("evidence", bare);
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function limitWords(key) {
+  const of = key.replace(/_?threshold_?/, "");
+  return of ? `${t("evidence.limit")}: ${word("evidence", of)}` : t("evidence.limit");
 }
 
 function shown(key, value) {

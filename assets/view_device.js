@@ -2,7 +2,7 @@
 
 import { get, patch, query } from "./api.js";
 import { fill, h, name, svg } from "./dom.js";
-import { bytes, duration, exactBytes, full, moment } from "./format.js";
+import { bytes, count, date, duration, exactBytes, full, moment } from "./format.js";
 import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
@@ -55,8 +55,8 @@ export function deviceView(view) {
       h(
         "div",
         { class: "columns" },
-        h("div", { class: "stack" }, facts(device), names(device), traits(device)),
-        h("div", { class: "stack" }, form(device), alerts, habits(device.habits), presence(device), services(device), peers(device)),
+        h("div", { class: "stack" }, facts(device), names(device), traits(device), presence(device), services(device)),
+        h("div", { class: "stack" }, form(device), alerts, habits(device.habits), peers(device)),
       ),
     );
   }
@@ -174,7 +174,7 @@ function habits(known) {
     h(
       "dl",
       { class: "facts-list" },
-      line("habits.destinations", String(known.destinations)),
+      line("habits.destinations", count(known.destinations)),
       line("habits.services", known.services.length ? known.services.join(", ") : t("none")),
       known.usual_out_bytes === null ? [] : line("habits.usual", usual),
     ),
@@ -187,7 +187,7 @@ const risk = (n, why) =>
     { class: "risk" },
     h("meter", { min: 0, max: 100, low: 34, high: 67, optimum: 0, value: n }),
     ` ${n} ${t("of 100")}`,
-    why.length ? h("div", { class: "quiet" }, why.map((w) => w.replace(/^[a-z_]+/, kindTitle)).join(", ")) : [],
+    why.length ? h("small", {}, why.map((w) => w.replace(/^[a-z_]+/, kindTitle)).join(", ")) : [],
   );
 
 function names(d) {
@@ -236,14 +236,14 @@ const services = (d) =>
     (d.services ?? []).map((s) => [
       h("span", { class: "mono" }, `${s.protocol}/${s.port}`),
       t(s.outside ? "device.outside" : "device.inside"),
-      full(s.last_day).split(",")[0],
+      date(s.last_day),
     ]),
   );
 
 const peers = (d) =>
   tableCard(
     "device.peers",
-    ["name", "bytes"],
+    ["name", "device.volume"],
     (d.peers ?? []).map((p) => [
       [name(p.name ?? p.ip), p.name && h("small", { class: "mono" }, ` ${p.ip}`)],
       h("span", { title: exactBytes(p.bytes) }, bytes(p.bytes)),
@@ -259,7 +259,14 @@ function presence(d) {
   const bar = (_, hour) => {
     const value = hours[(hour + shift + 48) % 24] ?? 0;
     const words = `${hour}:00 · ${Math.round((value / 255) * 100)} %`;
-    return svg("rect", { x: hour * 10, width: 8, y: 40 - (value / 255) * 40, height: (value / 255) * 40 + 1, "data-hour": words });
+    const height = (value / 255) * 40 + 1;
+    const column = svg("rect", { width: 8, y: 41 - height, height });
+    return h(
+      "div",
+      {},
+      svg("svg", { viewBox: "0 0 8 41", preserveAspectRatio: "none" }, svg("title", {}, words), column),
+      h("small", {}, hour % 6 ? "" : `${hour}:00`),
+    );
   };
   const usual = hours.map((n, i) => [(i - shift + 48) % 24, n]).filter(([, n]) => n >= 64);
   const told = usual.length ? usual.map(([hour]) => hour).sort((a, b) => a - b).join(", ") : t("none");
@@ -268,14 +275,19 @@ function presence(d) {
     { class: "card" },
     h("h2", {}, t("device.presence")),
     hours.length === 24 &&
-      svg("svg", { viewBox: "0 0 240 42", class: "hours", role: "img", "aria-label": t("device.hours", { hours: told }) }, ...hours.map(bar)),
+      h("div", { class: "hours", role: "img", "aria-label": t("device.hours", { hours: told }) }, hours.map(bar)),
     hours.length === 24 && h("small", { class: "muted" }, t("device.hours", { hours: told })),
     days.length > 0 &&
       h(
         "dl",
         { class: "facts-list" },
         days.map((day) =>
-          h("div", {}, h("dt", {}, full(day.day).split(",")[0]), h("dd", {}, `↓ ${bytes(day.bytes_in)}  ↑ ${bytes(day.bytes_out)}`)),
+          h(
+            "div",
+            {},
+            h("dt", {}, date(day.day)),
+            h("dd", {}, `↓ ${bytes(day.bytes_in)}  ↑ ${bytes(day.bytes_out)}`),
+          ),
         ),
       ),
   );
@@ -288,7 +300,7 @@ function alertsOf(device) {
   Promise.all(asked).then(
     (answers) => {
       const all = [...new Map(answers.flat().map((a) => [a.id, a])).values()]
-        .sort((a, b) => b.id - a.id)
+        .sort((a, b) => Date.parse(b.last_time) - Date.parse(a.last_time))
         .slice(0, 20);
       fill(
         body,

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { fill, h } from "./dom.js";
 import { bytes, count, decimal, duration, exactBytes, full, moment } from "./format.js";
 import { has, t } from "./i18n.js";
-import { empty } from "./parts.js";
+import { empty, word } from "./parts.js";
 import { now } from "./state.js";
 
 const REFRESH_MS = 5000;
@@ -238,6 +238,8 @@ const explanation = (key) => (has(`why.${key}`) ? t(`why.${key}`) : null);
 function shown(key, value) {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "boolean") return t(value ? "yes" : "no");
+  if (key === "sees") return word(key, value).replace(/^[^:]*: /, "");
+  if (key === "mode") return word("health.mode", value);
   if (typeof value === "string")
     return /^\d{4}-\d\d-\d\dT/.test(value) ? h("span", { title: full(value) }, moment(value, now())) : value;
   if (/bytes/.test(key) && !key.includes("per_")) return h("span", { title: exactBytes(value) }, bytes(value));

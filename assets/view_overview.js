@@ -106,13 +106,15 @@ function problems() {
 }
 
 function showFacts(el) {
-  const { alerts, capture, devices } = state.snapshot;
+  const { alerts, capture, devices, monitor } = state.snapshot;
+  const { learning } = monitor;
   const low = alerts.open?.low ?? 0;
   const entries = [
     ["/health#capture", t(`sees.${capture.sees || "unknown"}`)],
     ["/devices?show=online", tn("online", devices.online)],
     ["/devices?show=new", tn("new", devices.new_today)],
     ["/health#capture", tn("lost", capture.dropped)],
+    learning && !learning.done && ["/health#monitor", t("sensor.learning", learning)],
     low && ["/alerts?severity=low", tn("notices", low)],
   ].filter(Boolean);
   keyed(
@@ -376,6 +378,7 @@ function sensorStrip() {
     const said = readings(state.snapshot);
     for (const { id, value, el } of cells) {
       const [text, exact, bad] = said[id];
+      el.hidden = text === null;
       setText(value, text);
       setAttr(el, "title", exact);
       el.classList.toggle("bad", Boolean(bad));
@@ -390,6 +393,7 @@ const SENSOR = [
   ["cpu", "/health#system"],
   ["memory", "/health#system"],
   ["temperature", "/health#system"],
+  ["power", "/health#system"],
   ["written", "/health#store"],
   ["disk", "/health#store"],
   ["uptime", "/health#monitor"],
@@ -404,14 +408,15 @@ function readings({ capture, monitor, system }) {
       t("sensor.lost.exact", { n: decimal(capture.dropped_per_second) }),
       capture.dropped_per_second > 0,
     ],
-    cpu: [`${decimal(system.cpu_percent)} %`, t("sensor.cpu.exact", { n: decimal(system.load, 2) })],
+    cpu: cpu(system),
     memory: [bytesPair(system.memory_bytes).join(" "), exactBytes(system.memory_bytes)],
     temperature: [
       heat === null || heat === undefined ? "–" : `${decimal(heat, 0)} °C`,
       heat === null ? t("sensor.temperature.none") : null,
       heat >= 80,
     ],
-    written: [bytes(system.written_today_bytes), exactBytes(system.written_today_bytes)],
+    power: power(system.under_voltage),
+    written: [bytes(system.written_today_bytes), `${t("today")}: ${exactBytes(system.written_today_bytes)}`],
     disk: [
       system.disk_free_bytes === null ? "–" : bytes(system.disk_free_bytes),
       t("sensor.disk.exact", { size: bytes(system.store_bytes) }),
@@ -419,6 +424,19 @@ function readings({ capture, monitor, system }) {
     ],
     uptime: [duration(monitor.uptime_seconds), uptimeExact(monitor)],
   };
+}
+
+function cpu({ cpu_percent: busy, load, throttled }) {
+  const exact = t("sensor.cpu.exact", { n: decimal(load, 2) });
+  const figure = `${decimal(busy)} %`;
+  if (!throttled) return [figure, exact];
+  return [`${figure} ${t("sensor.slowed")}`, `${exact}; ${t("sensor.slowed.exact")}`, true];
+}
+
+/** No cell where the board does not say. */
+function power(weak) {
+  if (typeof weak !== "boolean") return [null];
+  return [t(`sensor.power.${weak ? "weak" : "good"}`), t("sensor.power.exact"), weak];
 }
 
 function uptimeExact(monitor) {

@@ -77,6 +77,9 @@ const shot = (name, target = page) => target.screenshot({ path: join(shots, `${n
 const text = (selector) => page.locator(selector).first().innerText();
 const go = (path) => page.goto(origin + path, { waitUntil: "domcontentloaded" });
 const live = () => page.waitForSelector('html[data-link="live"]', { timeout: 20_000 });
+// Codes, and what a program says for nothing, where words should stand.
+const RAW = /undefined|\bNaN\b|\[object|\b[a-z]+(_[a-z]+)+\b|\b(habits|device|kind|sensor|health)\.[a-z]+/g;
+const rawWords = (words) => words.match(RAW);
 const overflow = (target = page) => target.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
 if (code !== "-") {
@@ -214,9 +217,73 @@ await step("devices are listed, found, sorted and renamed", async () => {
   await page.waitForFunction(() => !document.querySelector("h1")?.textContent.includes("Journey’s device"));
 });
 
+await step("a device says in words why it is what it is, what is usual for it and its risk", async () => {
+  const device = await page.evaluate(async () => {
+    const { devices } = await (await fetch("/api/devices")).json();
+    return devices.filter((d) => d.kind_why && d.habits).sort((a, b) => (b.risk ?? 0) - (a.risk ?? 0))[0];
+  });
+  if (!device) return "skipped: no device with a kind and habits";
+  await go(`/devices/${device.id}`);
+  await page.waitForSelector(".alerts .row, .alerts .empty");
+  const words = await text(".device-page");
+  expect(words.includes(device.kind_why), `why it is a ${device.kind} is not told`);
+  expect(/day \d of \d|Settled|Busy|Not learning/.test(await text(".habits")), "its habits are not told");
+  if (device.risk) {
+    const risk = await text(".risk");
+    expect(risk.includes(`${device.risk} of 100`) && /[A-Z][a-z]+ .*\d/.test(risk), `its risk says ${risk}`);
+  }
+  expect(!rawWords(words), `codes instead of words: ${rawWords(words)}`);
+  await shot("device-risk");
+  return `${device.kind_why}; ${(await text(".habits p")).split("\n")[0]}`;
+});
+
+await step("a hostile name is text on every page, and turns nothing around", async () => {
+  const hostile = `<img src=x onerror="window.owned=1">`;
+  if (!page.url().includes("/devices/")) return "skipped: no device";
+  const id = page.url().split("/").pop();
+  await page.fill('input[name="name"]', `${hostile}\u202egpj`);
+  await page.locator("form button.primary").click();
+  await page.waitForFunction(() => /onerror|character/.test(document.querySelector("h1, .problem")?.textContent));
+  for (const path of [`/devices/${id}`, "/devices", "/", "/alerts"]) {
+    await go(path);
+    await live();
+    await page.waitForTimeout(400);
+    const made = await page.evaluate(() => window.owned !== undefined || document.querySelector("img") !== null);
+    expect(!made, `${path} made markup of it`);
+    const words = await text("body");
+    expect(!words.includes("\u202e"), `${path} shows a character that turns text around`);
+    if (path.startsWith("/devices")) expect(words.includes(hostile), `${path} does not show the name`);
+  }
+  await go(`/devices/${id}`);
+  await page.fill('input[name="name"]', "");
+  await page.locator("form button.primary").click();
+  await page.waitForFunction(() => !document.querySelector("h1")?.textContent.includes("onerror"));
+});
+
+await step("an alert says where an outside address is", async () => {
+  const ip = await page.evaluate(async () => {
+    const { alerts } = await (await fetch("/api/alerts?state=all")).json();
+    const outside = alerts.find((a) => a.target?.ip && !a.target.mac);
+    return outside && [outside.id, outside.target.ip];
+  });
+  if (!ip) return "skipped: no alert about an outside address";
+  const place = { city: "Delft", country: "Netherlands", as_number: 64500, as_name: "Example & <b>Sons</b>" };
+  const json = (route) => {
+    const asked = new URL(route.request().url()).searchParams.get("ip");
+    route.fulfill({ json: { enabled: true, places: asked === ip[1] ? { [asked]: place } : {} } });
+  };
+  await context.route("**/api/places**", json);
+  await go(`/alerts?state=all&id=${ip[0]}`);
+  await page.getByText("Delft, Netherlands, Example & <b>Sons</b>").waitFor();
+  await shot("alert-place");
+  await context.unroute("**/api/places**", json);
+});
+
 await step("health shows counters", async () => {
   await go("/health");
   await page.waitForSelector(".health-body table");
+  const words = await text(".health-body");
+  expect(!rawWords(words), `codes instead of words: ${rawWords(words)}`);
   await shot("health");
 });
 
@@ -260,7 +327,9 @@ await step("nothing sticks out at 360 pixels", async () => {
   });
   const small = await phone.newPage();
   watch(small);
-  for (const path of ["/", "/alerts", "/alerts?state=all", "/devices", "/health", "/settings"]) {
+  const first = await page.evaluate(async () => (await (await fetch("/api/devices")).json()).devices[0]?.id);
+  const device = first ? [`/devices/${first}`] : [];
+  for (const path of ["/", "/alerts", "/alerts?state=all", "/devices", ...device, "/health", "/settings"]) {
     await small.goto(origin + path, { waitUntil: "domcontentloaded" });
     await small.waitForSelector('html[data-link="live"]', { timeout: 20_000 });
     await small.waitForTimeout(600);

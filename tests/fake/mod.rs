@@ -168,6 +168,8 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.monitor.time = now;
     snapshot.monitor.started = WallTime::from_micros(now.micros() - n as i64 * time::SECOND);
     snapshot.monitor.uptime_seconds = n;
+    snapshot.monitor.learning.day = 2;
+    snapshot.monitor.learning.of = 7;
     snapshot.capture.interfaces = vec![Interface {
         name: "eth0".into(),
         source: "ring",
@@ -188,6 +190,8 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.system.cpu_percent = 3.0;
     snapshot.system.memory_bytes = 9 << 20;
     snapshot.system.load = 0.2;
+    snapshot.system.under_voltage = Some(n % 20 < 10);
+    snapshot.system.throttled = Some(n % 20 < 10);
     snapshot.alerts = Alerts { open: Alerts::none_open(), recent: Vec::new() };
     snapshot.top_talkers = talkers();
     snapshot.devices.total = 24;
