@@ -225,20 +225,18 @@ const FORMS: [(&[u8], usize); 6] =
 /// Counts private keys and keys of cloud services.
 fn keys(text: &[u8], held: &mut Held) {
     let mut named = 0;
-    for (at, byte) in text.iter().enumerate() {
-        if !matches!(byte, b'P' | b'A' | b'g' | b'n' | b's') {
-            continue;
-        }
-        let rest = &text[at..];
-        if rest.starts_with(b"PRIVATE KEY") || rest.starts_with(b"PRIVATE+KEY") {
+    for at in memchr::memmem::find_iter(text, b"PRIVATE") {
+        let rest = &text[at + 7..];
+        if rest.starts_with(b" KEY") || rest.starts_with(b"+KEY") {
             let near = &text[at.saturating_sub(32)..text.len().min(at + 240)];
             held.private_keys += u32::from(is_private_key(near));
-        } else if at == 0 || !text[at - 1].is_ascii_alphanumeric() {
-            let form = FORMS.iter().find(|(prefix, length)| is_token(rest, prefix, *length));
-            match form {
-                Some((prefix, _)) if prefix[0] == b'A' => named += 1,
-                form => held.cloud_keys += u32::from(form.is_some()),
-            }
+        }
+    }
+    for (prefix, length) in FORMS {
+        let begins = |at: &usize| *at == 0 || !text[at - 1].is_ascii_alphanumeric();
+        for at in memchr::memmem::find_iter(text, prefix).filter(begins) {
+            let found = u32::from(is_token(&text[at..], prefix, length));
+            *if prefix[0] == b'A' { &mut named } else { &mut held.cloud_keys } += found;
         }
     }
     // The name of an AWS key stands in signed addresses, too, where it is no secret.
