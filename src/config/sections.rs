@@ -19,6 +19,8 @@ macro_rules! section {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
+        // The texts are those of the example file, where an address is no link.
+        #[allow(rustdoc::bare_urls)]
         pub struct $name {
             $($(#[doc = $doc])+ pub $key: $type,)*
         }

@@ -210,7 +210,7 @@ impl Anonymizer {
         let below = |domain: &&str| {
             name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        if RESOLVERS.iter().any(|domain| below(domain)) {
+        if RESOLVERS.iter().any(below) {
             return self.by_resolver(cx, flow);
         }
         let label = drawn_part(name, ".com").filter(|label| look_drawn(label))?;

@@ -1,7 +1,7 @@
 //! `dga`: a host asks for one made-up name after another, as malware does that draws the name of its master anew each day.
 //!
 //! Evidence, per host over five minutes, counted by registered domain (so a CDN, a block list or a virus scanner is one,
-//! whatever stands below it): domains whose letters look drawn ([`super::letters`]) and that do not exist or got no answer;
+//! whatever stands below it): domains whose letters look drawn (`letters`) and that do not exist or got no answer;
 //! such domains in all; domains of any look that do not exist, many more of them, for malware that strings words together;
 //! and, per domain, names right below it that do not exist. Only questions for addresses count. Below providers of
 //! dynamic DNS every name is a domain of its own.

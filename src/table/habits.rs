@@ -6,7 +6,7 @@
 //! days are those of them on which it was seen.
 //!
 //! - In its first days a device is learned: all it does becomes usual. After that something new becomes usual only when it
-//!   was seen on several days, see [`facts`].
+//!   was seen on several days, see `facts`.
 //! - A device that is frozen (a grave alert is open about it) learns nothing, and what was new that day is forgotten.
 //! - It is settled when it has few destinations, one of them used on several days, and took to new ones on at most one of
 //!   the last seven days. Phones and PCs never are: they are busy, and not judged by destinations. Nor is what slept all

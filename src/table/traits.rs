@@ -1,6 +1,6 @@
 //! Traits: what a device lets slip of what it is, by DHCP, mDNS, SSDP, HTTP, TLS and SSH.
 //!
-//! Bounds: each source keeps so many texts of so many characters ([`Source::room`]). Of a source that holds one, the
+//! Bounds: each source keeps so many texts of so many characters (`Source::room`). Of a source that holds one, the
 //! latest counts; of the others the first ones stay, so a stranger cannot wear out memory or push out what is known. At
 //! the most about 3 KB; a phone has four traits, a television ten.
 

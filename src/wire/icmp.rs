@@ -271,7 +271,7 @@ mod tests {
         for data in [&letters, &counting, &pattern, &vec![0; 900], &counting[..57].to_vec(), &vec![7; 10]] {
             assert!(load(data, data.len() as u32).filling, "{:?}", &data[..10]);
         }
-        let text = |n: u32| (0..200u32).map(|i| (i * i * n >> 3) as u8).collect::<Vec<u8>>();
+        let text = |n: u32| (0..200u32).map(|i| ((i * i * n) >> 3) as u8).collect::<Vec<u8>>();
         let (one, other) = (load(&text(7), 200), load(&text(9), 200));
         assert!(!one.filling && !other.filling && one.digest != other.digest);
         assert_eq!(one, load(&text(7), 200));

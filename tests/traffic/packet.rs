@@ -271,7 +271,7 @@ impl Trace {
         let proto = if from.ip.is_ipv6() { 44 } else { 17 };
         let mut packet = ip(from, to, proto, id as u16, &part, 0);
         if from.ip.is_ipv4() {
-            packet[6..8].copy_from_slice(&(offset / 8 | u16::from(more) << 13).to_be_bytes());
+            packet[6..8].copy_from_slice(&((offset / 8) | (u16::from(more) << 13)).to_be_bytes());
             packet[10..12].fill(0);
             let sum = checksum(&[&packet[..20]]);
             packet[10..12].copy_from_slice(&sum.to_be_bytes());
