@@ -51,17 +51,17 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// The caps for a budget of `mib` MiB. Of 24 MiB: flows take a third (32,768 of ~250 bytes), hosts, names and
-    /// stream heads about 2 MiB each, and the detectors the rest.
+    /// The caps for a budget of `mib` MiB, which is what everything takes when all tables are full. Of 24 MiB: flows take
+    /// 5 (21,504 of 240 bytes), hosts, names, devices with their habits and stream heads about 6, the detectors the rest.
     pub fn from_memory(mib: u32) -> Caps {
         let mib = mib.clamp(4, 4096) as usize;
         Caps {
-            flows: mib * 32_768 / 24,
-            hosts: mib * 8_192 / 24,
-            devices: (mib * 2_048 / 24).max(256),
-            names: mib * 8_192 / 24,
-            keys: mib * 4_096 / 24,
-            stream_bytes: (mib << 20) / 12,
+            flows: mib * 896,
+            hosts: mib * 256,
+            devices: (mib * 64).max(256),
+            names: mib * 256,
+            keys: mib * 112,
+            stream_bytes: (mib << 20) / 16,
             fragment_bytes: (mib << 20) / 48,
         }
     }
