@@ -40,12 +40,17 @@ fn every_kind_has_an_alarm_a_near_miss_and_a_harmless_look_alike() {
     let scenarios = traffic::scenarios::all();
     let find = |name: &str| scenarios.iter().find(|s| s.name == name);
     for scenario in &scenarios {
-        let Some(kind) = scenario.alerts.first().map(|a| a.kind) else { continue };
-        assert!(scenario.name.starts_with(kind), "{} raises {kind}", scenario.name);
-        assert!(find(kind).is_some_and(|s| !s.alerts.is_empty()), "{kind}");
+        let raises = |s: &traffic::scenarios::Scenario, kind: &str| s.alerts.iter().any(|a| a.kind == kind);
+        let Some(kind) = scenario.alerts.iter().map(|a| a.kind).find(|k| scenario.name.starts_with(k)) else {
+            // A look-alike of a kind that tells of others' alerts may raise those.
+            let quiet = scenario.name.ends_with("_under") || scenario.name.ends_with("_harmless");
+            assert!(scenario.alerts.is_empty() || quiet, "{} raises another kind", scenario.name);
+            continue;
+        };
+        assert!(find(kind).is_some_and(|s| raises(s, kind)), "{kind}");
         for suffix in ["under", "harmless"] {
             let name = format!("{kind}_{suffix}");
-            assert!(find(&name).is_some_and(|s| s.alerts.is_empty()), "{name}");
+            assert!(find(&name).is_some_and(|s| !raises(s, kind)), "{name}");
         }
     }
 }

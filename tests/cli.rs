@@ -276,7 +276,7 @@ fn check_says_of_each_part_what_is_wrong() {
     assert!(path("file").exists(), "a damaged store is set aside by `run`, not by looking");
     let checked = done(check(folder.path()).args(["--config", text(&path("config.toml"))]));
     assert!(
-        checked.code == Some(1) && checked.out.contains("wrong  list        /nonexistent.list"),
+        checked.code == Some(1) && checked.out.contains("wrong  list        nonexistent: /nonexistent.list"),
         "{checked:?}"
     );
 }
