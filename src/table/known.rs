@@ -52,16 +52,16 @@ pub struct Caps {
 
 impl Caps {
     /// The caps for a budget of `mib` MiB, which is what everything takes when all tables are full. Of 24 MiB: flows take
-    /// 5 (21,504 of 240 bytes), hosts, names, devices with their habits and stream heads about 6, the detectors the rest.
+    /// 4 (16,896 of 240 bytes), hosts, names, devices with their habits and stream heads about 5, the detectors the rest.
     pub fn from_memory(mib: u32) -> Caps {
         let mib = mib.clamp(4, 4096) as usize;
         Caps {
-            flows: mib * 896,
-            hosts: mib * 256,
-            devices: (mib * 64).max(256),
-            names: mib * 256,
-            keys: mib * 112,
-            stream_bytes: (mib << 20) / 16,
+            flows: mib * 704,
+            hosts: mib * 192,
+            devices: (mib * 48).max(256),
+            names: mib * 192,
+            keys: mib * 88,
+            stream_bytes: (mib << 20) / 20,
             fragment_bytes: (mib << 20) / 48,
         }
     }
