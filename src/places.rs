@@ -1,308 +1,118 @@
 //! Where outside addresses are, and whose network they are in: from MaxMind DB files of the owner, when there are any.
 //!
-//! Asked only for addresses that somebody looks at. Nothing of a file is kept in memory but a few numbers and the last
-//! answers; each question is a few dozen small reads, which the page cache serves. A file from a stranger can say what it
-//! likes: every walk is bounded. Format: MaxMind DB 2.0.
+//! Asked only for addresses that somebody looks at. A file is held in memory as it is, from the first question on;
+//! without files nothing is held and nothing is looked up. What is written in one is cleaned like a name on the wire.
 
 use crate::addr::Ip;
-use crate::table::bounded::Bounded;
 use crate::time::WallTime;
 use crate::wire::clean_text;
+use maxminddb::{Reader, path};
 use serde::Serialize;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Stands before the description at the end of a file.
-const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
-/// The description begins at most so far from the end.
-const LAST: u64 = 128 * 1024;
-/// Zeroes between the tree and the data.
-const GAP: u64 = 16;
-/// Values that one question may pass over, and how deep they may lie.
-const STEPS: u32 = 4000;
-const DEPTH: u32 = 16;
-/// Longest text, bytes.
-const TEXT: u64 = 300;
-/// Answers kept.
-const KEPT: usize = 512;
+/// A larger file has no place in the memory of a small board.
+const LARGEST: u64 = 128 << 20;
+/// Longest text, characters.
+const TEXT: usize = 100;
 
-/// What is known of an address.
+/// What is known of an outside address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// City, English.
+    /// City, in English.
     pub city: Option<String>,
-    /// Country, English.
+    /// Country, in English.
     pub country: Option<String>,
-    /// Its two letters.
+    /// Country, two letters (ISO 3166-1).
     pub country_code: Option<String>,
-    /// Number of the network (autonomous system).
+    /// Number of the autonomous system.
     pub as_number: Option<u64>,
-    /// Who runs that.
+    /// Whose network it is.
     pub as_name: Option<String>,
 }
 
-/// The files of the settings, open.
+/// The files, read again when one is another than before.
 pub struct Places {
     paths: Vec<PathBuf>,
     open: Vec<(Option<SystemTime>, io::Result<Database>)>,
-    answers: Bounded<Ip, Place>,
 }
 
 impl Places {
-    /// The files, opened when first asked.
+    /// The files named in the settings; read when first asked.
     pub fn new(paths: &[PathBuf]) -> Self {
-        Places { paths: paths.to_vec(), open: Vec::new(), answers: Bounded::new(KEPT) }
+        Places { paths: paths.to_vec(), open: Vec::new() }
     }
 
-    /// What is known of `ip`; `None` when nothing is.
+    /// What the files say of `ip`; `None` when they say nothing.
     pub fn of(&mut self, ip: Ip) -> Option<Place> {
         self.follow();
-        if self.answers.get(&ip).is_none() {
-            let mut place = Place::default();
-            self.open
-                .iter()
-                .filter_map(|(_, open)| open.as_ref().ok())
-                .for_each(|db| db.tell(ip, &mut place));
-            self.answers.entry(ip, || place);
-        }
-        self.answers.get(&ip).filter(|place| **place != Place::default()).cloned()
+        let mut place = Place::default();
+        self.open.iter().filter_map(|(_, open)| open.as_ref().ok()).for_each(|db| db.tell(ip, &mut place));
+        (place != Place::default()).then_some(place)
     }
 
-    /// Opens files that are others than before: updates replace them.
     fn follow(&mut self) {
         let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
         let now: Vec<_> = self.paths.iter().map(changed).collect();
         if self.open.len() == now.len() && self.open.iter().zip(&now).all(|((then, _), now)| then == now) {
             return;
         }
+        // The old ones go first: two sets need not fit.
+        self.open.clear();
         self.open = now.into_iter().zip(&self.paths).map(|(at, path)| (at, Database::open(path))).collect();
         for ((_, open), path) in self.open.iter().zip(&self.paths) {
             if let Err(error) = open {
                 log::warn!("network.geoip: {}: {error}", path.display());
             }
         }
-        self.answers = Bounded::new(KEPT);
     }
 }
 
-/// One file.
-pub struct Database {
-    file: File,
-    nodes: u64,
-    /// Bytes of a node: two records.
-    node: u64,
-    /// Where the data begins.
-    data: u64,
-    v6: bool,
-    /// What the file says it is, such as `GeoLite2-City`.
-    pub kind: String,
-    /// When it was made.
-    pub built: WallTime,
-}
-
-/// A value's type, its size (entries of a map or array), and where its content begins.
-#[derive(Clone, Copy)]
-struct Head {
-    kind: u8,
-    size: u64,
-    at: u64,
-}
-
-/// Types of values.
-const POINTER: u8 = 1;
-const STRING: u8 = 2;
-const MAP: u8 = 7;
-const ARRAY: u8 = 11;
-const BOOL: u8 = 14;
+/// One MaxMind DB file.
+pub struct Database(Reader<Vec<u8>>);
 
 impl Database {
-    /// Opens a file, when it is one.
+    /// Reads a file; the error says what is wrong with it.
     pub fn open(path: &Path) -> io::Result<Database> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        let no = || io::Error::other("is no MaxMind DB file; fetch it again");
-        let mut end = vec![0; length.min(LAST) as usize];
-        let from = length - end.len() as u64;
-        file.read_exact_at(&mut end, from)?;
-        let marker = end.windows(MARKER.len()).rposition(|window| window == MARKER).ok_or_else(no)?;
-        let about = length - (end.len() - marker - MARKER.len()) as u64;
-        let mut database = Database {
-            file,
-            nodes: 0,
-            node: 0,
-            // Pointers of the description count from its own start.
-            data: about,
-            v6: false,
-            kind: String::new(),
-            built: WallTime::default(),
-        };
-        let number = |key: &str| database.find(about, &[key]).and_then(|at| database.number(at));
-        let (nodes, bits, version) = (number("node_count"), number("record_size"), number("ip_version"));
-        let built = number("build_epoch").and_then(|seconds| i64::try_from(seconds).ok());
-        let kind = database.find(about, &["database_type"]).and_then(|at| database.text(at));
-        let node = bits.filter(|bits| matches!(bits, 24 | 28 | 32)).ok_or_else(no)? / 4;
-        database.nodes = nodes.filter(|n| *n < 1 << 32).ok_or_else(no)?;
-        database.node = node;
-        database.data = database.nodes * node + GAP;
-        database.v6 = version == Some(6);
-        database.kind = kind.unwrap_or_default();
-        database.built = WallTime::from_micros(built.unwrap_or(0).saturating_mul(crate::time::SECOND));
-        if database.data > about { Err(no()) } else { Ok(database) }
+        if std::fs::metadata(path)?.len() > LARGEST {
+            return Err(io::Error::other("larger than 128 MiB"));
+        }
+        let reader = Reader::from_source(std::fs::read(path)?);
+        reader.map(Database).map_err(|_| io::Error::other("is no MaxMind DB file; fetch it again"))
     }
 
-    /// Days since it was made.
+    /// What it holds, such as `GeoLite2-City`.
+    pub fn kind(&self) -> String {
+        clean_text(self.0.metadata().database_type.as_bytes(), TEXT)
+    }
+
+    /// When it was made.
+    pub fn built(&self) -> WallTime {
+        let seconds = i64::try_from(self.0.metadata().build_epoch).unwrap_or(0);
+        WallTime::from_micros(seconds.saturating_mul(crate::time::SECOND))
+    }
+
+    /// How old it is.
     pub fn days(&self) -> u64 {
-        let age = crate::time::wall().secs() - self.built.secs();
+        let age = crate::time::wall().secs() - self.built().secs();
         age.max(0) as u64 / 86_400
     }
 
-    /// Adds what is known of `ip`.
+    /// Adds what this file says of `ip` and no other has said.
     fn tell(&self, ip: Ip, place: &mut Place) {
-        let Some(at) = self.record(ip) else { return };
-        let text = |path: &[&str]| self.find(at, path).and_then(|at| self.text(at));
-        let or = |known: &mut Option<String>, path: &[&str]| {
-            *known = known.take().or_else(|| text(path));
+        let Ok(found) = self.0.lookup(ip.std()) else { return };
+        let or = |known: &mut Option<String>, path: &[maxminddb::PathElement<'_>]| {
+            let text = || found.decode_path::<&str>(path).ok().flatten();
+            *known = known.take().or_else(|| text().map(|text| clean_text(text.as_bytes(), TEXT)));
         };
-        or(&mut place.city, &["city", "names", "en"]);
-        or(&mut place.country, &["country", "names", "en"]);
-        or(&mut place.country_code, &["country", "iso_code"]);
-        or(&mut place.as_name, &["autonomous_system_organization"]);
-        let number = || self.find(at, &["autonomous_system_number"]).and_then(|at| self.number(at));
+        or(&mut place.city, &path!["city", "names", "en"]);
+        or(&mut place.country, &path!["country", "names", "en"]);
+        or(&mut place.country_code, &path!["country", "iso_code"]);
+        or(&mut place.as_name, &path!["autonomous_system_organization"]);
+        let number =
+            || found.decode_path::<u32>(&path!["autonomous_system_number"]).ok().flatten().map(u64::from);
         place.as_number = place.as_number.or_else(number);
-    }
-
-    /// Where the data of `ip` begins.
-    fn record(&self, ip: Ip) -> Option<u64> {
-        let (bits, length) = match (ip.v4_bits(), self.v6) {
-            (Some(v4), false) => (u128::from(v4) << 96, 32),
-            // In a tree for both, IPv4 lies below ::/96.
-            (Some(v4), true) => (u128::from(v4), 128),
-            (None, true) => (ip.bits(), 128),
-            (None, false) => return None,
-        };
-        let mut node = 0;
-        for depth in 0..length {
-            if node >= self.nodes {
-                break;
-            }
-            node = self.child(node, bits >> (127 - depth) & 1 == 1)?;
-        }
-        let at = node.checked_sub(self.nodes + GAP)?;
-        Some(self.data + at)
-    }
-
-    fn child(&self, node: u64, right: bool) -> Option<u64> {
-        let mut bytes = [0; 8];
-        let bytes = bytes.get_mut(..self.node as usize)?;
-        self.file.read_exact_at(bytes, node * self.node).ok()?;
-        let big = |bytes: &[u8]| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
-        Some(match (self.node, right) {
-            // 28 bits: the middle byte holds the highest four of both.
-            (7, false) => u64::from(bytes[3] >> 4) << 24 | big(&bytes[..3]),
-            (7, true) => u64::from(bytes[3] & 0xf) << 24 | big(&bytes[4..]),
-            (n, false) => big(&bytes[..n as usize / 2]),
-            (n, true) => big(&bytes[n as usize / 2..]),
-        })
-    }
-
-    /// Reads the head of a value; a pointer's size is where it points.
-    fn head(&self, at: u64) -> Option<Head> {
-        let mut bytes = [0; 6];
-        let read = self.file.read_at(&mut bytes, at).ok()?;
-        let first = *bytes[..read].first()?;
-        let rest = |from: usize, count: usize| -> Option<u64> {
-            let bytes = bytes[..read].get(from..from + count)?;
-            Some(bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
-        };
-        if first >> 5 == POINTER {
-            let (length, high) = (usize::from(first >> 3 & 3) + 1, u64::from(first & 7));
-            let low = rest(1, length)?;
-            let to = match length {
-                1 => high << 8 | low,
-                2 => (high << 16 | low) + 2048,
-                3 => (high << 24 | low) + 526_336,
-                _ => low,
-            };
-            return Some(Head { kind: POINTER, size: self.data + to, at: at + 1 + length as u64 });
-        }
-        let extended = first >> 5 == 0;
-        let kind =
-            if extended { 7 + u8::try_from(rest(1, 1)?).ok().filter(|n| *n < 200)? } else { first >> 5 };
-        let from = 1 + usize::from(extended);
-        let (size, more) = match first & 31 {
-            29 => (29 + rest(from, 1)?, 1),
-            30 => (285 + rest(from, 2)?, 2),
-            31 => (65_821 + rest(from, 3)?, 3),
-            size => (u64::from(size), 0),
-        };
-        Some(Head { kind, size, at: at + (from + more) as u64 })
-    }
-
-    /// The head of a value, behind a pointer if it is one. Pointers never lead to pointers.
-    fn value(&self, at: u64) -> Option<Head> {
-        let head = self.head(at)?;
-        if head.kind == POINTER {
-            self.head(head.size).filter(|head| head.kind != POINTER)
-        } else {
-            Some(head)
-        }
-    }
-
-    /// Where the next value begins.
-    fn after(&self, at: u64, steps: &mut u32, depth: u32) -> Option<u64> {
-        *steps = steps.checked_sub(1)?;
-        let head = self.head(at)?;
-        let inner = match head.kind {
-            POINTER | BOOL => return Some(head.at),
-            MAP => head.size * 2,
-            ARRAY => head.size,
-            _ => return head.at.checked_add(head.size),
-        };
-        let depth = depth.checked_sub(1)?;
-        (0..inner).try_fold(head.at, |at, _| self.after(at, steps, depth))
-    }
-
-    /// The value under these keys, one map in another.
-    fn find(&self, mut at: u64, path: &[&str]) -> Option<u64> {
-        let mut steps = STEPS;
-        for wanted in path {
-            let map = self.value(at).filter(|head| head.kind == MAP)?;
-            let mut key = map.at;
-            at = (0..map.size).find_map(|_| {
-                let found = self.text(key);
-                let value = self.after(key, &mut steps, DEPTH);
-                match (found, value) {
-                    (Some(found), Some(value)) if found == *wanted => Some(Some(value)),
-                    (Some(_), Some(value)) => match self.after(value, &mut steps, DEPTH) {
-                        Some(next) => {
-                            key = next;
-                            None
-                        }
-                        None => Some(None),
-                    },
-                    _ => Some(None),
-                }
-            })??;
-        }
-        Some(at)
-    }
-
-    fn text(&self, at: u64) -> Option<String> {
-        let head = self.value(at).filter(|head| head.kind == STRING && head.size <= TEXT)?;
-        let mut bytes = vec![0; head.size as usize];
-        self.file.read_exact_at(&mut bytes, head.at).ok()?;
-        Some(clean_text(&bytes, 100))
-    }
-
-    /// An unsigned number of up to eight bytes.
-    fn number(&self, at: u64) -> Option<u64> {
-        let head = self.value(at).filter(|head| matches!(head.kind, 5 | 6 | 9) && head.size <= 8)?;
-        let mut bytes = [0; 8];
-        self.file.read_exact_at(&mut bytes[8 - head.size as usize..], head.at).ok()?;
-        Some(u64::from_be_bytes(bytes))
     }
 }
 
@@ -311,6 +121,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::io::Write;
+
+    const STRING: u8 = 2;
+    const MAP: u8 = 7;
+    const ARRAY: u8 = 11;
+    const BOOL: u8 = 14;
+    /// Stands before the description at the end of a file.
+    const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
 
     fn head(kind: u8, size: usize) -> Vec<u8> {
         let (size, more) = if size < 29 { (size as u8, vec![]) } else { (29, vec![(size - 29) as u8]) };
@@ -324,7 +141,10 @@ mod tests {
     }
 
     fn number(kind: u8, value: u32) -> Vec<u8> {
-        [head(kind, 4), value.to_be_bytes().to_vec()].concat()
+        let wide = u64::from(value).to_be_bytes();
+        let length =
+            [(5, 2), (6, 4), (9, 8)].into_iter().find(|(k, _)| *k == kind).expect("a kind of number").1;
+        [head(kind, length), wide[8 - length..].to_vec()].concat()
     }
 
     fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
@@ -358,7 +178,11 @@ mod tests {
             ("record_size", number(5, record_bits)),
             ("ip_version", number(5, 6)),
             ("database_type", text("Test-City")),
-            ("build_epoch", number(6, 1_767_225_600)),
+            ("build_epoch", number(9, 1_767_225_600)),
+            ("binary_format_major_version", number(5, 2)),
+            ("binary_format_minor_version", number(5, 0)),
+            ("languages", [head(ARRAY, 1), text("en")].concat()),
+            ("description", map(&[("en", text("made by hand"))])),
         ]));
         out
     }
@@ -389,7 +213,7 @@ mod tests {
         for bits in [24, 28, 32] {
             let file = written(&file(bits, 0xcb00_7100, 24, &city()));
             let database = Database::open(file.path()).expect("a database");
-            assert_eq!((database.kind.as_str(), database.built.secs()), ("Test-City", 1_767_225_600));
+            assert_eq!((database.kind().as_str(), database.built().secs()), ("Test-City", 1_767_225_600));
             let mut places = Places::new(&[file.path().to_owned()]);
             let place = places.of("203.0.113.77".parse().expect("ip")).expect("known");
             assert_eq!(place.city.as_deref(), Some("Delft"), "cleaned, {bits}");

@@ -109,7 +109,7 @@ fn dashboard(config: &Config) -> Verdict {
 
 fn places(path: &Path) -> Verdict {
     match Database::open(path) {
-        Ok(database) => Ok(format!("{}: {}, {} days old", path.display(), database.kind, database.days())),
+        Ok(database) => Ok(format!("{}: {}, {} days old", path.display(), database.kind(), database.days())),
         Err(error) => Err(format!("{}: {error}; network.geoip names it", path.display())),
     }
 }
