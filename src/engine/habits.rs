@@ -7,9 +7,10 @@ use super::Engine;
 use super::watch::{Accused, Watch};
 use crate::addr::Ip;
 use crate::observe::{Habit, HabitSeen, Observation};
-use crate::table::devices::DeviceKey;
+use crate::table::devices::{Device, DeviceKey};
 use crate::table::flows::{App, Flow, FlowKey, State, Told, proto};
 use crate::table::habits::{Contact, Fresh, host_number, name_number, net_number, way_numbers};
+use crate::table::kinds::Kind;
 use crate::table::{Known, Lookup};
 use crate::time::Timestamp;
 use crate::wire::dns::registered_domain;
@@ -31,8 +32,17 @@ const WEB: [u16; 4] = [80, 443, 8080, 8443];
 /// UDP ports of media and file sharing below those.
 const TRANSFERS: [std::ops::RangeInclusive<u16>; 2] = [5004..=5005, 6881..=6999];
 /// Kinds of devices that people do all sorts of things with, and what carries their traffic.
-const VERSATILE: [&str; 9] =
-    ["phone", "tablet", "computer", "tv", "console", "router", "access_point", "nas", "server"];
+const VERSATILE: [Kind; 9] = [
+    Kind::Phone,
+    Kind::Tablet,
+    Kind::Computer,
+    Kind::Tv,
+    Kind::Console,
+    Kind::Router,
+    Kind::AccessPoint,
+    Kind::Nas,
+    Kind::Server,
+];
 
 impl Engine {
     /// The flow in `slot` named its server.
@@ -192,8 +202,8 @@ fn tell_contact(
 
 /// What is known to do all sorts of things is never settled, though it may have slept while it was learned.
 fn judged(known: &Known, key: DeviceKey, fresh: Fresh) -> Fresh {
-    let kind = known.devices.get(&key).map(|device| known.record(key, device).kind);
-    let versatile = kind.is_some_and(|kind| VERSATILE.contains(&kind.as_str()));
+    let kind = known.devices.get(&key).and_then(Device::kind);
+    let versatile = kind.is_some_and(|kind| VERSATILE.contains(&kind));
     Fresh { settled: fresh.settled && !versatile, ..fresh }
 }
 

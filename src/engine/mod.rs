@@ -186,7 +186,11 @@ impl Engine {
 
     /// Wall time minus engine time, microseconds. Whoever owns the clock says when it changes.
     pub fn set_offset(&mut self, offset: i64) {
-        let seconds = offset.saturating_sub(self.known.offset()) / SECOND;
+        let before = self.known.offset();
+        if offset == before {
+            return;
+        }
+        let seconds = offset.saturating_sub(before) / SECOND;
         self.known.set_offset(offset);
         if seconds != 0 && self.now != Timestamp::MIN {
             let step = Observation::ClockStep { seconds, live: self.live };

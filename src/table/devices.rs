@@ -229,6 +229,11 @@ impl Device {
         }
     }
 
+    /// What kind of device it was last judged to be.
+    pub fn kind(&self) -> Option<kinds::Kind> {
+        self.kind.as_ref().map(|kind| kind.0)
+    }
+
     /// It carries the traffic of outside addresses.
     #[inline]
     pub fn carries(&mut self) {

@@ -11,86 +11,57 @@ const ENOUGH: u32 = 3;
 /// Pieces of evidence told.
 const TOLD: usize = 3;
 
-/// A kind of device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Router,
-    AccessPoint,
-    Switch,
-    Phone,
-    Tablet,
-    Computer,
-    Watch,
-    Tv,
-    Speaker,
-    Camera,
-    Printer,
-    Nas,
-    Console,
-    Light,
-    Plug,
-    Thermostat,
-    Voip,
-    Server,
-    Iot,
+/// Declares the kinds: each with its name in the JSON.
+macro_rules! kinds {
+    ($($kind:ident $name:literal,)*) => {
+        /// A kind of device.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        #[allow(missing_docs)]
+        pub enum Kind {
+            $($kind,)*
+        }
+
+        impl Kind {
+            const ALL: &[Kind] = &[$($kind,)*];
+
+            /// Its name in the JSON.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($kind => $name,)*
+                }
+            }
+
+            /// The kind of this name.
+            pub fn parse(name: &str) -> Option<Kind> {
+                Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+            }
+        }
+    };
+}
+
+kinds! {
+    Router "router",
+    AccessPoint "access_point",
+    Switch "switch",
+    Phone "phone",
+    Tablet "tablet",
+    Computer "computer",
+    Watch "watch",
+    Tv "tv",
+    Speaker "speaker",
+    Camera "camera",
+    Printer "printer",
+    Nas "nas",
+    Console "console",
+    Light "light",
+    Plug "plug",
+    Thermostat "thermostat",
+    Voip "voip",
+    Server "server",
+    Iot "iot",
 }
 use Kind::*;
-
-impl Kind {
-    const ALL: [Kind; 19] = [
-        Router,
-        AccessPoint,
-        Switch,
-        Phone,
-        Tablet,
-        Computer,
-        Watch,
-        Tv,
-        Speaker,
-        Camera,
-        Printer,
-        Nas,
-        Console,
-        Light,
-        Plug,
-        Thermostat,
-        Voip,
-        Server,
-        Iot,
-    ];
-
-    /// Its name in the JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Router => "router",
-            AccessPoint => "access_point",
-            Switch => "switch",
-            Phone => "phone",
-            Tablet => "tablet",
-            Computer => "computer",
-            Watch => "watch",
-            Tv => "tv",
-            Speaker => "speaker",
-            Camera => "camera",
-            Printer => "printer",
-            Nas => "nas",
-            Console => "console",
-            Light => "light",
-            Plug => "plug",
-            Thermostat => "thermostat",
-            Voip => "voip",
-            Server => "server",
-            Iot => "iot",
-        }
-    }
-
-    /// The kind of this name.
-    pub fn parse(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,7 +249,7 @@ pub fn judge(evidence: &[Evidence<'_>]) -> Option<(Kind, String)> {
     if best < ENOUGH || weights.iter().filter(|w| **w == best).count() > 1 {
         return None;
     }
-    let kind = Kind::ALL.into_iter().find(|kind| weights[*kind as usize] == best)?;
+    let kind = Kind::ALL.iter().copied().find(|kind| weights[*kind as usize] == best)?;
     fits.retain(|(rule, _)| rule.1 == kind);
     fits.sort_by_key(|(rule, _)| std::cmp::Reverse(rule.2));
     let told: Vec<String> = fits.iter().take(TOLD).map(|(_, piece)| sentence(piece)).collect();
@@ -393,7 +364,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_name_and_every_pattern_is_lower_case() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.iter().copied() {
             assert_eq!(Kind::parse(kind.name()), Some(kind));
         }
         for rule in RULES.iter().filter(|r| !matches!(r.0, SERVICE | CATEGORY)) {

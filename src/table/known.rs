@@ -77,6 +77,8 @@ pub struct Known {
     pub devices: Bounded<DeviceKey, Device>,
     /// What devices usually do.
     pub habits: Habits,
+    /// The station that carried an outside address last.
+    router: Slot,
     /// Station addresses that devices took on later.
     pub(super) aliases: Bounded<MacAddr, DeviceKey>,
     /// Searches for a device's former self in this second.
@@ -105,6 +107,7 @@ impl Known {
             hosts: Bounded::new(caps.hosts),
             devices: Bounded::new(caps.devices),
             habits: Habits::new(caps.devices.min(MAX_HABITS)),
+            router: Slot::MAX,
             aliases: Bounded::new(caps.devices),
             joins: 0,
             heard_since: Timestamp::MIN,
@@ -280,7 +283,10 @@ impl Known {
         if !mac.is_station() {
             return None;
         }
-        let (at, new) = self.device_slot(DeviceKey::Mac(mac));
+        // Every packet from outside comes here, nearly all through one router.
+        let same = self.devices.at(self.router).is_some_and(|device| device.mac == mac && device.routes);
+        let (at, new) = if same { (self.router, false) } else { self.device_slot(DeviceKey::Mac(mac)) };
+        self.router = at;
         if let Some(device) = self.devices.at_mut(at) {
             device.carries();
             device.last_at = self.now;
