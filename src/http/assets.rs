@@ -1,6 +1,5 @@
 //! The page and its files, part of the binary, and the API's description.
 
-use super::State;
 use super::answer::{self, Answer, Refusal};
 use super::password::digest_bytes;
 use flate2::Compression;
@@ -51,7 +50,7 @@ impl File {
     }
 
     /// The browser keeps files and asks each time whether they are still the same, so an update shows at once.
-    fn answer(&self, request: &Request<State>, media_type: &'static str) -> Response {
+    fn answer<S>(&self, request: &Request<S>, media_type: &'static str) -> Response {
         let gzip = accepts_gzip(request) && !self.gzip().is_empty();
         // Two encodings are two representations: each has its tag (RFC 9110, 8.8.3.3).
         let etag = if gzip { format!("\"{}-gz\"", self.etag) } else { format!("\"{}\"", self.etag) };
@@ -73,7 +72,7 @@ impl File {
 }
 
 /// Whether `gzip` is named and not refused with `q=0`.
-fn accepts_gzip(request: &Request<State>) -> bool {
+fn accepts_gzip<S>(request: &Request<S>) -> bool {
     request
         .header("accept-encoding")
         .is_some_and(|values| values.iter().any(|value| takes_gzip(value.as_str())))
@@ -103,13 +102,13 @@ fn media_type(name: &str) -> &'static str {
 }
 
 /// GET of any page: the same document, whose script shows what the path asks for.
-pub async fn page(request: Request<State>) -> Answer {
+pub async fn page<S>(request: Request<S>) -> Answer {
     static FILE: OnceLock<File> = OnceLock::new();
     Ok(FILE.get_or_init(|| File::new(INDEX)).answer(&request, media_type("index.html")))
 }
 
 /// GET `/static/{name}`.
-pub async fn file(request: Request<State>) -> Answer {
+pub async fn file<S>(request: Request<S>) -> Answer {
     static ALL: OnceLock<Vec<File>> = OnceLock::new();
     let name = request.param("name").unwrap_or_default();
     let at = FILES.iter().position(|(n, _)| *n == name).ok_or_else(|| Refusal::missing("file"))?;
@@ -118,14 +117,14 @@ pub async fn file(request: Request<State>) -> Answer {
 }
 
 /// GET `/favicon.ico`, which browsers ask for unasked.
-pub async fn icon(_: Request<State>) -> Answer {
+pub async fn icon<S>(_: Request<S>) -> Answer {
     let mut response = Response::new(StatusCode::SeeOther);
     response.insert_header("location", "/static/favicon.svg");
     Ok(response)
 }
 
 /// GET `/api/openapi.json`.
-pub async fn openapi(_: Request<State>) -> Answer {
+pub async fn openapi<S>(_: Request<S>) -> Answer {
     Ok(answer::bytes("application/json", Bytes::from_static(OPENAPI)))
 }
 
