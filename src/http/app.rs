@@ -1,6 +1,7 @@
 //! What the loop and the routes share: the last snapshot, the store, the bus, and the way back to the loop.
 
 use super::answer::Refusal;
+use super::audit::{self, Guesses};
 use super::auth::Auth;
 use super::sse;
 use crate::alert::AlertRecord;
@@ -128,6 +129,8 @@ pub struct App {
     pub(super) limits: Limits,
     pub(super) counts: Counts,
     pub(super) hosts: Vec<String>,
+    pub(super) guesses: Guesses,
+    host: String,
     replay: bool,
     commands: Sender<Command>,
     latest: Mutex<Latest>,
@@ -148,7 +151,7 @@ impl App {
         let mut hosts = vec!["localhost".to_owned(), "netmonitor.local".to_owned()];
         if !host.is_empty() {
             hosts.push(format!("{host}.local"));
-            hosts.push(host);
+            hosts.push(host.clone());
         }
         hosts.extend(setup.public_hosts.iter().map(|h| h.to_ascii_lowercase()));
         Ok(Arc::new(App {
@@ -158,6 +161,8 @@ impl App {
             limits: setup.limits,
             counts: Counts::default(),
             hosts,
+            guesses: Guesses::default(),
+            host,
             replay: setup.replay,
             commands: setup.commands,
             latest: Mutex::default(),
@@ -224,6 +229,19 @@ impl App {
     /// Whether a password is set, or none is wanted.
     pub fn claimed(&self) -> bool {
         self.auth.claimed(&self.store).unwrap_or(true)
+    }
+
+    /// Takes the administrator's password and second factor away and ends every session and token, for who owns this
+    /// machine; `code` claims the dashboard anew.
+    pub fn reset(&self, code: String) -> Result<(), StoreError> {
+        self.auth.reset(&self.store, code)?;
+        audit::own(self, "reset", "");
+        Ok(())
+    }
+
+    /// This machine's host name; empty where it has none.
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// What has happened on the wire.

@@ -19,10 +19,10 @@ macro_rules! files {
 
 /// Everything under `/static/`.
 const FILES: &[(&str, &[u8])] = files! {
-    "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "chart.js" "dom.js" "favicon.svg"
+    "account_admin.js" "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "chart.js" "dom.js" "favicon.svg"
     "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js" "places.js" "search.js" "state.js" "theme.js"
-    "traffic.js" "view_alerts.js" "view_device.js" "view_devices.js" "view_health.js" "view_login.js"
-    "view_overview.js" "view_settings.js" "words_alerts.js" "words_devices.js" "words_frame.js" "words_health.js"
+    "traffic.js" "two_factor.js" "view_account.js" "view_alerts.js" "view_device.js" "view_devices.js" "view_health.js" "view_login.js"
+    "view_overview.js" "view_settings.js" "words_account.js" "words_alerts.js" "words_devices.js" "words_frame.js" "words_health.js"
     "words_overview.js" "words_settings.js"
 };
 

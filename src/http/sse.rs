@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Refusal};
 use super::app::App;
-use super::auth::Auth;
+use super::auth::Admitted;
 use super::paced::Paced;
 use super::query::Query;
 use super::{Peer, State};
@@ -105,9 +105,10 @@ pub struct Subscription {
     pass: Pass,
 }
 
-/// What a viewer showed to get in. When any session or token ends, it is looked at again.
+/// What a viewer showed to get in. When any session or token ends, or this one's time is up, it is looked at again.
 struct Pass {
     local: bool,
+    ends: Option<i64>,
     cookie: Option<Box<str>>,
     authorization: Option<Box<str>>,
     ended: u64,
@@ -118,14 +119,19 @@ impl Pass {
         let header = |name| request.header(name).map(|v| v.as_str().into());
         let ended = request.state().auth.ended();
         let local = request.ext::<Peer>() == Some(&Peer::Local);
-        Pass { local, cookie: header("cookie"), authorization: header("authorization"), ended }
+        let ends = request.ext::<Admitted>().and_then(|admitted| admitted.ends);
+        Pass { local, ends, cookie: header("cookie"), authorization: header("authorization"), ended }
     }
 
-    fn holds(&mut self, auth: &Auth) -> bool {
-        let before = std::mem::replace(&mut self.ended, auth.ended());
-        self.local
-            || before == self.ended
-            || auth.admits(self.cookie.as_deref(), self.authorization.as_deref())
+    fn holds(&mut self, app: &App) -> bool {
+        let before = std::mem::replace(&mut self.ended, app.auth.ended());
+        let over = self.ends.is_some_and(|end| time::wall().secs() >= end);
+        if self.local || (before == self.ended && !over) {
+            return true;
+        }
+        let admitted = app.auth.admit(&app.store, self.cookie.as_deref(), self.authorization.as_deref());
+        self.ends = admitted.as_ref().and_then(|admitted| admitted.ends);
+        admitted.is_some()
     }
 }
 
@@ -172,7 +178,7 @@ where
         drop(first);
         loop {
             match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
-                Some(Next::Event(_)) if !pass.holds(&seat.0.auth) => return stream.close().await,
+                Some(Next::Event(_)) if !pass.holds(&seat.0) => return stream.close().await,
                 Some(Next::Event(event)) => stream.write_all(&event).await?,
                 Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
                 Some(Next::Closed) => return stream.close().await,
