@@ -3,6 +3,7 @@
 use super::answer::Refusal;
 use super::auth::Auth;
 use super::sse;
+use crate::addr::Prefix;
 use crate::alert::AlertRecord;
 use crate::bus::Bus;
 use crate::command::{Command, Reply};
@@ -38,7 +39,7 @@ pub enum AuthMode {
 pub struct Limits {
     /// Connections open in all.
     pub connections: u32,
-    /// Connections open per address: half of all, so that one address never takes the other half.
+    /// Connections open per address, or requests of one address through a proxy.
     pub connections_per_address: u32,
     /// Live event streams.
     pub viewers: u32,
@@ -46,7 +47,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 1024, connections_per_address: 512, viewers: 500 }
+        Limits::new(2048, 1000)
+    }
+}
+
+impl Limits {
+    /// Of so many connections one address gets three quarters: a whole house behind one address can watch, and the others
+    /// still get in.
+    pub fn new(connections: u32, viewers: u32) -> Self {
+        let share = connections - connections / 4;
+        Limits { connections, connections_per_address: share, viewers: viewers.min(connections) }
     }
 }
 
@@ -68,6 +78,8 @@ pub struct Setup {
     pub host: String,
     /// Other names this dashboard is reached by.
     pub public_hosts: Vec<String>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Prefix>,
     /// Whether this shows a replay: time is then the snapshot's, not the clock's.
     pub replay: bool,
 }
@@ -128,6 +140,7 @@ pub struct App {
     pub(super) limits: Limits,
     pub(super) counts: Counts,
     pub(super) hosts: Vec<String>,
+    pub(super) trusted: Vec<Prefix>,
     replay: bool,
     commands: Sender<Command>,
     latest: Mutex<Latest>,
@@ -158,6 +171,7 @@ impl App {
             limits: setup.limits,
             counts: Counts::default(),
             hosts,
+            trusted: setup.trusted_proxies,
             replay: setup.replay,
             commands: setup.commands,
             latest: Mutex::default(),

@@ -8,6 +8,7 @@
 //! | `app` | what the loop shares with the routes, and how it publishes |
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
+//! | `forwarded` | what a trusted proxy says of a request |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
@@ -20,6 +21,7 @@ mod assets;
 mod auth;
 mod convert;
 mod devices;
+mod forwarded;
 mod guard;
 mod monitor;
 mod mutes;
