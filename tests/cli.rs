@@ -598,7 +598,9 @@ fn the_names_of_the_python_version_work() {
         assert!(requests.lines().filter(|l| l.contains("/healthz")).count() >= 2, "{requests}");
         for line in requests.lines() {
             let fields: Vec<&str> = line.split(' ').collect();
-            let [_, client, method, path, status, bytes, ms] = fields[..] else { panic!("seven fields: {line}") };
+            let [_, client, method, path, status, bytes, ms] = fields[..] else {
+                panic!("seven fields: {line}")
+            };
             assert_eq!((client, method, &path[..1]), ("127.0.0.1", "GET", "/"), "{line}");
             assert!(status.parse::<u16>().is_ok() && bytes.parse::<u64>().is_ok(), "{line}");
             assert!(ms.parse::<f64>().is_ok() && !line.contains("secret"), "{line}");

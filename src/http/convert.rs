@@ -32,12 +32,17 @@ const READ: [&str; 9] = [
     "sec-fetch-site",
 ];
 
-/// What every answer says to browsers: run nothing but our own files, show us in no frame, tell nobody.
+/// What every answer says to browsers: run nothing but our own files (and the line that the document opens with, by the
+/// digest that build.rs made of it), show us in no frame, tell nobody.
 const SENT: [(&str, &str); 4] = [
     (
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         base-uri 'self'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'",
+        concat!(
+            "default-src 'none'; script-src 'self' ",
+            env!("PAGE_INLINE"),
+            "; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'self'; \
+             frame-ancestors 'none'; manifest-src 'self'"
+        ),
     ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
@@ -45,7 +50,10 @@ const SENT: [(&str, &str); 4] = [
 ];
 
 /// A request for tide, its body read whole. It carries whose it is as [`super::Peer`], and what a proxy said of it.
-pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -> Result<Request, Refusal> {
+pub async fn request(
+    request: hyper::Request<Incoming>,
+    forwarded: &Forwarded,
+) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
     let method: Method = parts.method.as_str().parse().map_err(|_| {
         Refusal::new(StatusCode::NotImplemented, "method_unknown", "this method is not known here")
