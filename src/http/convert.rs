@@ -50,10 +50,7 @@ const SENT: [(&str, &str); 4] = [
 ];
 
 /// A request for tide, its body read whole. It carries whose it is as [`super::Peer`], and what a proxy said of it.
-pub async fn request(
-    request: hyper::Request<Incoming>,
-    forwarded: &Forwarded,
-) -> Result<Request, Refusal> {
+pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
     let method: Method = parts.method.as_str().parse().map_err(|_| {
         Refusal::new(StatusCode::NotImplemented, "method_unknown", "this method is not known here")

@@ -229,8 +229,14 @@ mod tests {
         let unknown = [Method::Get, Method::Post].map(|method| (method, "/nothing".to_owned()));
         for (method, path) in paths.chain(unknown) {
             let status = |headers: &[(&str, &str)]| from(&server, method, &path, headers).status();
-            for name in ["evil.example", "localhost.evil.example", "pi.evil.example:8080", "[::1].evil.example"] {
-                assert_eq!(status(&[("host", name)]), StatusCode::MisdirectedRequest, "{method} {path} by {name}");
+            for name in
+                ["evil.example", "localhost.evil.example", "pi.evil.example:8080", "[::1].evil.example"]
+            {
+                assert_eq!(
+                    status(&[("host", name)]),
+                    StatusCode::MisdirectedRequest,
+                    "{method} {path} by {name}"
+                );
             }
             assert_eq!(status(&[]), StatusCode::BadRequest, "{method} {path} by no name");
             for site in ["http://evil.example", "https://pi.evil.example", "http://pi:81", "null", "", "pi"] {
@@ -238,7 +244,10 @@ mod tests {
                 assert_eq!(status(&headers), StatusCode::Forbidden, "{method} {path} from {site}");
             }
             let here = status(&[("host", "pi"), ("origin", "http://pi")]);
-            assert!(here != StatusCode::Forbidden && here != StatusCode::MisdirectedRequest, "{method} {path}");
+            assert!(
+                here != StatusCode::Forbidden && here != StatusCode::MisdirectedRequest,
+                "{method} {path}"
+            );
         }
     }
 
