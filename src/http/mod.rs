@@ -10,7 +10,7 @@
 //! | `sse` | events: encoding, resuming, one small task per viewer |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
-//! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
+//! | `alerts`, `mutes`, `devices`, `monitor`, `settings`, `assets` | the routes themselves |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
 mod alerts;
@@ -28,6 +28,7 @@ pub mod password;
 mod query;
 mod routes;
 mod session;
+mod settings;
 mod sse;
 mod wire;
 

@@ -1,7 +1,7 @@
 //! The one table of routes. What it does not list as open needs a session.
 
 use super::guard::{self, Admitted, Guard};
-use super::{State, alerts, assets, devices, monitor, mutes, session, sse};
+use super::{State, alerts, assets, devices, monitor, mutes, session, settings, sse};
 use http_types::Method;
 use tide::{Request, Response, Server};
 
@@ -83,6 +83,9 @@ routes! {
     Get "/api/talkers" Session monitor::talkers,
     Get "/api/places" Session monitor::places,
     Get "/api/kinds" Session monitor::kinds,
+    Get "/api/settings" Session settings::list,
+    Patch "/api/settings" Session settings::change,
+    Post "/api/settings/undo" Session settings::undo,
     Get "/api/health" Session monitor::health,
     Post "/api/selftest" Session monitor::self_test,
     Post "/api/password" Session session::change_password,

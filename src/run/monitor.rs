@@ -6,9 +6,10 @@
 
 use super::lists::{Lists, Loading};
 use super::report;
+use super::settings::InForce;
 use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
-use crate::command::{Command, Span, Stage};
+use crate::command::{Command, Span};
 use crate::engine::Engine;
 use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
 use crate::http::App;
@@ -62,6 +63,7 @@ pub struct Monitor {
     pub(super) clock_steps: u64,
     pub(super) store_problem: Option<String>,
     pub(super) lists: Option<Lists>,
+    pub(super) settings: Option<InForce>,
     ports: Vec<Port>,
     waiting: BTreeMap<u64, AlertRecord>,
     seconds: u64,
@@ -85,6 +87,7 @@ impl Monitor {
             clock_steps: 0,
             store_problem: None,
             lists: None,
+            settings: None,
             ports: Vec::new(),
             waiting: BTreeMap::new(),
             seconds: 0,
@@ -226,7 +229,7 @@ impl Monitor {
     }
 
     /// Notes whether the store could do what it was asked; says so once per trouble.
-    fn stored(&mut self, result: Result<(), StoreError>) {
+    pub(super) fn stored(&mut self, result: Result<(), StoreError>) {
         match result {
             Ok(()) => self.store_problem = None,
             Err(error) => {
@@ -380,26 +383,11 @@ impl Monitor {
                 });
                 self.engine.set_mutes(mutes.collect());
             }
-            Command::SelfTest(reply) => reply(self.self_test()),
+            Command::SelfTest(mark, reply) => reply(self.self_test(&mark)),
+            Command::Settings(reply) => reply(self.describe_settings()),
+            Command::OrderSettings(who, order, reply) => reply(self.order_settings(who, order)),
         }
         self.alerts_changed = true;
-    }
-
-    fn self_test(&mut self) -> Vec<Stage> {
-        let mut stages = report::canary();
-        let began = time::monotonic();
-        let written = self.store.set_setting("selftest", Some(&time::wall().to_string()));
-        let read = written.and_then(|()| self.store.setting("selftest"));
-        stages.push(Stage {
-            stage: "store",
-            passed: matches!(read, Ok(Some(_))),
-            microseconds: time::monotonic().since(began).unsigned_abs(),
-            detail: match read {
-                Ok(_) => "a record was written durably and read back".to_owned(),
-                Err(error) => error.to_string(),
-            },
-        });
-        stages
     }
 }
 

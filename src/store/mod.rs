@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How the store behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// redb's page cache, bytes.
     pub cache_bytes: usize,
@@ -330,6 +330,12 @@ impl Store {
     /// Durable; `None` deletes.
     pub fn set_setting(&self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
         self.inner().handle.set_setting(key, value)
+    }
+
+    /// Keeps other limits from now on; what is too old or too much goes in the next minutes.
+    pub fn set_limits(&self, max_bytes: u64, alert_days: u32, flush_seconds: u32) {
+        let mut inner = self.inner();
+        inner.options = Options { max_bytes, alert_days, flush_seconds, ..inner.options };
     }
 
     /// Call about once a second: makes batches durable when due, applies retention in bounded steps.

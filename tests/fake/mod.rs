@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each user takes what it needs")]
 
 use netmonitor::alert::{AlertRecord, Severity, Subject};
-use netmonitor::command::{Command, Span, Stage};
+use netmonitor::command::{Command, SettingsRefusal, Span, Stage};
 use netmonitor::event::{
     Alerts, DeviceRecord, Interface, NameRecord, Snapshot, System, Talker, TrafficPoint,
 };
@@ -122,13 +122,29 @@ async fn obey(orders: Receiver<Command>) {
                 reply((since, talkers().into_iter().take(limit).collect()));
             }
             Command::Mutes(_) => {}
-            Command::SelfTest(reply) => reply(vec![
+            Command::Settings(reply) => reply(settings()),
+            Command::OrderSettings(.., reply) => reply(Err(SettingsRefusal::NotLive)),
+            Command::SelfTest(_, reply) => reply(vec![
+                Stage {
+                    stage: "capture",
+                    passed: true,
+                    microseconds: 0,
+                    detail: "eth0 is listened on".into(),
+                },
                 Stage { stage: "parser", passed: true, microseconds: 3, detail: "decoded".into() },
                 Stage { stage: "detector", passed: true, microseconds: 2, detail: "found".into() },
                 Stage { stage: "store", passed: true, microseconds: 900, detail: "kept".into() },
             ]),
         }
     }
+}
+
+/// The defaults, which nobody can change here.
+pub fn settings() -> serde_json::Value {
+    let mut all = netmonitor::config::Config::default().describe(false);
+    all.iter_mut().for_each(|setting| setting["pending"] = false.into());
+    let page = "/var/lib/netmonitor/settings.toml";
+    serde_json::json!({ "live": false, "file": null, "page_file": page, "settings": all, "changes": [] })
 }
 
 /// Health as a monitor would tell it.
