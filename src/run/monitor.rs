@@ -11,7 +11,7 @@ use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
 use crate::command::{Command, Span};
 use crate::engine::Engine;
-use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
+use crate::event::{Clock, DeviceRecord, Event, Interface, System, TrafficPoint};
 use crate::http::App;
 use crate::machine::Machine;
 use crate::observe::{ListState, SensorState};
@@ -60,7 +60,7 @@ pub struct Monitor {
     pub(super) host: String,
     pub(super) began: Timestamp,
     pub(super) recent: Vec<AlertRecord>,
-    pub(super) clock_steps: u64,
+    pub(super) clock: Clock,
     pub(super) store_problem: Option<String>,
     pub(super) lists: Option<Lists>,
     pub(super) settings: Option<InForce>,
@@ -84,7 +84,7 @@ impl Monitor {
             host: crate::machine::host_name(),
             began: time::monotonic(),
             recent: Vec::new(),
-            clock_steps: 0,
+            clock: Clock::default(),
             store_problem: None,
             lists: None,
             settings: None,
@@ -276,6 +276,7 @@ impl Monitor {
 
     /// Shows the engine how the sensor itself stands.
     fn watch_self(&mut self) {
+        (self.clock.synchronised, self.clock.source) = crate::machine::clock_keeper(Path::new("/"));
         let lists = self.lists.as_ref().map(Lists::status).unwrap_or_default();
         let lists: Vec<ListState<'_>> = lists
             .iter()
@@ -299,7 +300,9 @@ impl Monitor {
         let offset = time::wall().micros() - now.micros();
         let step = offset - self.engine.offset();
         if step.abs() > CLOCK_STEP {
-            self.clock_steps += 1;
+            self.clock.steps += 1;
+            self.clock.last_step_seconds = Some(step / SECOND);
+            self.clock.last_step = Some(time::wall());
             let text = format!("the clock was set by {} s", step / SECOND);
             log::info!("{text}");
             if let Some(app) = &self.app {

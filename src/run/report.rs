@@ -31,9 +31,7 @@ impl Monitor {
         let counters = self.engine.counters();
         let last = self.engine.last_second();
         let interfaces = self.interfaces();
-        let mut problems: Vec<String> = interfaces.iter().filter_map(|i| i.problem.clone()).collect();
-        problems.extend(self.store_problem.clone());
-        problems.extend(self.settings.as_ref().and_then(|settings| settings.problem.clone()));
+        let problems: Vec<String> = self.problems().map(|(_, text)| text).collect();
         let now =
             if self.mode == "live" { time::wall() } else { self.engine.now().wall(self.engine.offset()) };
         Snapshot {
@@ -48,6 +46,8 @@ impl Monitor {
                 uptime_seconds: (time::monotonic().since(self.began) / SECOND).unsigned_abs(),
                 viewers,
                 learning: self.engine.learning(),
+                clock: self.clock,
+                feeds: self.feeds_now(),
             },
             capture: event::Capture {
                 dropped: interfaces.iter().map(|i| i.dropped).sum(),
@@ -68,7 +68,28 @@ impl Monitor {
         }
     }
 
+    /// Why the monitor is degraded: what kind of trouble, and what it says.
+    fn problems(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let interfaces = self.interfaces().into_iter().filter_map(|i| i.problem);
+        let settings = self.settings.as_ref().and_then(|settings| settings.problem.clone());
+        let interfaces = interfaces.map(|text| ("interface", text));
+        let store = self.store_problem.clone().map(|text| ("store", text));
+        interfaces.chain(store).chain(settings.map(|text| ("settings", text)))
+    }
+
+    fn feeds_now(&self) -> event::FeedsNow {
+        let lists = self.lists.as_ref().map(Lists::status).unwrap_or_default();
+        event::FeedsNow {
+            lists: lists.len() as u32,
+            problems: lists.iter().filter(|list| list.problem.is_some()).count() as u32,
+            oldest_age_seconds: lists.iter().filter(|l| l.fetched).filter_map(|l| l.age_seconds).max(),
+        }
+    }
+
     pub(super) fn health(&self) -> Value {
+        let mut clock = json!(self.clock);
+        clock["time"] = json!(time::wall());
+        let problem = |(code, text)| json!({ "code": code, "text": text });
         let counters = self.engine.counters();
         let rejected: serde_json::Map<String, Value> =
             counters.reasons().map(|(name, count)| (name.to_owned(), count.into())).collect();
@@ -101,7 +122,8 @@ impl Monitor {
             },
             "tables": tables,
             "feeds": self.lists.as_ref().map(Lists::status),
-            "clock": { "time": time::wall(), "steps": self.clock_steps },
+            "clock": clock,
+            "problems": self.problems().map(problem).collect::<Vec<_>>(),
         })
     }
 }

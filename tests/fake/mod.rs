@@ -168,7 +168,15 @@ pub fn health() -> serde_json::Value {
         },
         "tables": { "flows": 120, "flows_evicted": 0, "devices": 24 },
         "feeds": null,
-        "clock": { "time": time::wall(), "steps": 0 },
+        "clock": {
+            "time": time::wall(),
+            "steps": 0,
+            "synchronised": true,
+            "source": "systemd-timesyncd",
+            "last_step_seconds": null,
+            "last_step": null,
+        },
+        "problems": [],
     })
 }
 
@@ -184,6 +192,9 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.monitor.time = now;
     snapshot.monitor.started = WallTime::from_micros(now.micros() - n as i64 * time::SECOND);
     snapshot.monitor.uptime_seconds = n;
+    snapshot.monitor.clock.synchronised = Some(true);
+    snapshot.monitor.feeds.lists = 2;
+    snapshot.monitor.feeds.oldest_age_seconds = Some(7200);
     snapshot.monitor.learning.day = 2;
     snapshot.monitor.learning.of = 7;
     snapshot.capture.interfaces = vec![Interface {
