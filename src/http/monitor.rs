@@ -152,7 +152,7 @@ pub async fn self_test(mut request: Request<State>) -> Answer {
 
 /// Sends the mark to every viewer, and reads it back as one of them.
 fn stream(app: &App, nonce: &str) -> Stage {
-    let mut viewer = app.bus.subscribe();
+    let mut viewer = app.hall.bus.subscribe();
     let began = crate::time::monotonic();
     app.publish_canary(nonce);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
