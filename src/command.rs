@@ -4,6 +4,7 @@ use crate::alert::Mute;
 use crate::event::{DeviceRecord, Talker};
 pub use crate::table::devices::DeviceChange;
 use crate::time::WallTime;
+use std::collections::BTreeMap;
 
 /// A question or an order. Each carries where to put the answer; the loop answers within one turn.
 pub enum Command {
@@ -17,8 +18,34 @@ pub enum Command {
     Talkers(Span, usize, Reply<(WallTime, Vec<Talker>)>),
     /// The mutes changed: this is the whole list now.
     Mutes(Vec<Mute>),
-    /// Send the canary through parser and detector; the answer lists each stage and whether it passed.
-    SelfTest(Reply<Vec<Stage>>),
+    /// Send the canary with this mark through parser, detector and store; the answer lists each stage and whether it
+    /// passed.
+    SelfTest(String, Reply<Vec<Stage>>),
+    /// Every setting in force and the latest changes, as `/api/settings` answers it.
+    Settings(Reply<serde_json::Value>),
+    /// Who wants which settings changed; the answer is that of `Settings` afterwards.
+    OrderSettings(String, SettingsOrder, Reply<Result<serde_json::Value, SettingsRefusal>>),
+}
+
+/// A change of settings.
+pub enum SettingsOrder {
+    /// New values by full key; `null` takes one back to what it is without the settings page.
+    Change(BTreeMap<String, serde_json::Value>),
+    /// Brings back what was before the last change.
+    Undo,
+}
+
+/// Why settings were not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsRefusal {
+    /// What is wrong, by full key.
+    Wrong(BTreeMap<String, String>),
+    /// No live monitor: recorded or invented traffic.
+    NotLive,
+    /// No change is remembered.
+    NothingToUndo,
+    /// It could not be kept, so it is not in force either.
+    NotKept(String),
 }
 
 /// How far back bytes of hosts are counted.
@@ -36,7 +63,7 @@ pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 /// One stage of the self-test.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Stage {
-    /// `parser`, `detector`, `store`, `stream`.
+    /// `capture`, `parser`, `detector`, `store`, `stream`.
     pub stage: &'static str,
     /// Whether the canary came through.
     pub passed: bool,

@@ -1,9 +1,12 @@
-//! Settings: defaults, file, environment and command line, checked before anything runs.
+//! Settings: defaults, file, settings page, environment and command line, checked before anything runs.
 //!
-//! `sections` says what can be set; `layers` where it comes from. A value that is wrong is an error of one line that
+//! `sections` says what can be set; `layers` where it comes from; `page` what the settings page may change and where it
+//! keeps that; `describe` is what it shows. A value that is wrong is an error of one line that
 //! names its place, its key and what is allowed.
 
+mod describe;
 mod layers;
+pub mod page;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -32,10 +35,25 @@ pub enum Origin {
     Default,
     /// A line of a file.
     File(Arc<Path>, usize),
+    /// The settings page: a line of its file.
+    Page(Arc<Path>, usize),
     /// A variable of the environment.
     Environment(String),
     /// An option of the command line.
     CommandLine,
+}
+
+impl Origin {
+    /// Of two layers the higher wins.
+    const fn rank(&self) -> u8 {
+        match self {
+            Origin::Default => 0,
+            Origin::File(..) => 1,
+            Origin::Page(..) => 2,
+            Origin::Environment(_) => 3,
+            Origin::CommandLine => 4,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -43,6 +61,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default"),
             Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Origin::Page(path, line) => write!(f, "{}:{line} (settings page)", path.display()),
             Origin::Environment(name) => write!(f, "environment {name}"),
             Origin::CommandLine => f.write_str("command line"),
         }
@@ -99,12 +118,15 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// What the log should say about the settings.
     pub notices: Vec<String>,
+    /// What the log should say loudly: the settings page's file is damaged.
+    pub warnings: Vec<String>,
     layers: Layers,
 }
 
 impl Config {
-    /// Reads the settings: defaults, then `path` (or [`PATH`] if it exists), then the environment, then
-    /// `command_line` (full key and text, such as `("capture.interfaces", "eth0,eth1")`).
+    /// Reads the settings: defaults, then `path` (or [`PATH`] if it exists), then what the settings page kept beside the
+    /// store, then the environment, then `command_line` (full key and text, such as `("capture.interfaces",
+    /// "eth0,eth1")`).
     pub fn load(
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
@@ -116,10 +138,10 @@ impl Config {
             None => None,
         };
         let text = file.as_ref().map(|(path, text)| (*path, text.as_str()));
-        Self::from_layers(text, environment, command_line)
+        Ok(Self::from_layers(text, environment, command_line)?.with_kept_page())
     }
 
-    /// The same, with the text of the file (and its name for errors) at hand.
+    /// The same, with the text of the file (and its name for errors) at hand, and without the settings page.
     pub fn from_layers(
         file: Option<(&Path, &str)>,
         environment: impl Iterator<Item = (String, String)>,
@@ -133,6 +155,10 @@ impl Config {
         for (key, text) in command_line {
             layers.text(key, text, Origin::CommandLine)?;
         }
+        Self::of(layers, file.map(|(path, _)| path.to_owned()))
+    }
+
+    fn of(mut layers: Layers, file: Option<PathBuf>) -> Result<Config, ConfigError> {
         let kinds = SECTIONS
             .iter()
             .map(|kind| (kind.id.to_owned(), layers.section(&format!("detect.{}", kind.id)).into()))
@@ -147,8 +173,9 @@ impl Config {
             dashboard: section(&layers, "dashboard")?,
             log: section(&layers, "log")?,
             feeds: section(&layers, "feeds")?,
-            file: file.map(|(path, _)| path.to_owned()),
+            file,
             notices: std::mem::take(&mut layers.notices),
+            warnings: Vec::new(),
             layers,
         };
         config.check()?;

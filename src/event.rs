@@ -64,6 +64,36 @@ pub struct Monitor {
     pub viewers: u32,
     /// How far this monitor has learned the network.
     pub learning: Learning,
+    /// Whether the time is right.
+    pub clock: Clock,
+    /// How fresh the lists of known bad addresses and names are.
+    pub feeds: FeedsNow,
+}
+
+/// The wall clock of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Clock {
+    /// Whether it follows a time server; unknown where the machine does not say.
+    pub synchronised: Option<bool>,
+    /// The program that keeps it right, when one is known to run.
+    pub source: Option<&'static str>,
+    /// Times it was set while this ran.
+    pub steps: u64,
+    /// By how many seconds, the last time.
+    pub last_step_seconds: Option<i64>,
+    /// When that was.
+    pub last_step: Option<WallTime>,
+}
+
+/// The lists of known bad addresses and names, in three numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeedsNow {
+    /// Lists in use.
+    pub lists: u32,
+    /// Of those, lists that could not be read or fetched.
+    pub problems: u32,
+    /// Seconds since the oldest of the fetched ones was fetched.
+    pub oldest_age_seconds: Option<i64>,
 }
 
 /// How far the monitor has learned what is usual.

@@ -5,6 +5,7 @@ use crate::time;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// Target of the line per request.
@@ -14,10 +15,14 @@ const DASHBOARD: &str = "netmonitor::http";
 /// A log file is set aside as `.old` at this size; so a log takes at most twice as much.
 const LARGEST: u64 = 4 << 20;
 
+/// The level in force, as a number of [`log::LevelFilter`].
+static LEVEL: AtomicUsize = AtomicUsize::new(log::LevelFilter::Info as usize);
+
 /// Starts logging as the settings say.
 pub fn start(log: &Log) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(log.level.filter());
+    // What the level lets through is judged line by line, as it may change.
+    builder.filter_level(log::LevelFilter::Trace);
     // The libraries below speak of their own affairs at these levels.
     builder.filter_module("tide", log::LevelFilter::Warn).filter_module("polling", log::LevelFilter::Warn);
     builder
@@ -39,6 +44,9 @@ pub fn start(log: &Log) -> io::Result<()> {
         let level = record.level().as_str().to_ascii_lowercase();
         let stamp = if stamped { format!("{} ", time::wall()) } else { String::new() };
         let access = record.target() == ACCESS;
+        if !access && record.level() as usize > LEVEL.load(Relaxed) {
+            return Ok(());
+        }
         // Every line of that log is about a request; what it is worth, its status says.
         let line = match access {
             true => format!("{stamp}{}\n", record.args()),
@@ -56,7 +64,17 @@ pub fn start(log: &Log) -> io::Result<()> {
         }
         out.write_all(line.as_bytes())
     });
-    builder.try_init().map_err(io::Error::other)
+    builder.try_init().map_err(io::Error::other)?;
+    set_level(log);
+    Ok(())
+}
+
+/// How much is said from now on. The line per request goes to its file whatever the level is.
+pub fn set_level(log: &Log) {
+    let level = log.level.filter();
+    LEVEL.store(level as usize, Relaxed);
+    let least = if log.dir.as_os_str().is_empty() { log::LevelFilter::Off } else { log::LevelFilter::Debug };
+    log::set_max_level(level.max(least));
 }
 
 /// A line on standard output. Unlike `println!` it does not panic when nobody reads on: that is no failure of ours.

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Clock ticks per second in `/proc/self/stat` (USER_HZ, 100 on every Linux that we run on).
 const TICKS: f64 = 100.0;
 
+/// A drift file older than this says nothing.
+const DRIFT_SECONDS: u64 = 3 * 3600;
+
 /// Watches this process and its machine. Every reading is a few hundred bytes of `/proc`.
 pub struct Machine {
     disk: PathBuf,
@@ -41,6 +44,28 @@ impl Machine {
             store_bytes: 0,
             written_today_bytes: 0,
         }
+    }
+}
+
+/// Whether a program keeps the clock right, and which, as far as files tell: `systemd-timesyncd` leaves a mark once it
+/// has set the clock; `chronyd` and `ntpd` rewrite the drift they measured every hour or so while they are in step.
+pub fn clock_keeper(root: &Path) -> (Option<bool>, Option<&'static str>) {
+    let timesyncd = root.join("run/systemd/timesync");
+    if timesyncd.is_dir() {
+        return (Some(timesyncd.join("synchronized").exists()), Some("systemd-timesyncd"));
+    }
+    let drifts = [
+        ("chronyd", "var/lib/chrony/chrony.drift"),
+        ("chronyd", "var/lib/chrony/drift"),
+        ("ntpd", "var/lib/ntpsec/ntp.drift"),
+    ];
+    let fresh =
+        |file: fs::Metadata| file.modified().ok()?.elapsed().ok().map(|age| age.as_secs() < DRIFT_SECONDS);
+    let found = drifts.into_iter().find_map(|(name, path)| Some((name, root.join(path).metadata().ok()?)));
+    match found {
+        // An old file may only mean that it cannot be seen from here.
+        Some((name, file)) => (fresh(file).filter(|fresh| *fresh), Some(name)),
+        None => (None, None),
     }
 }
 

@@ -134,6 +134,16 @@ impl Desk {
         }
     }
 
+    /// Goes on under other rules. What is open stays open; a budget starts anew when it changes.
+    pub fn set_rules(&mut self, rules: Rules) {
+        let fresh = Desk::new(0, rules);
+        (self.allow, self.quiet_period) = (fresh.allow, fresh.quiet_period);
+        let cost = |budgets: &Budgets| budgets.all.map(|all| all[0].cost);
+        if cost(&self.budgets) != cost(&fresh.budgets) {
+            self.budgets = fresh.budgets;
+        }
+    }
+
     /// Alerts raised since the start.
     pub fn raised(&self) -> u64 {
         self.raised

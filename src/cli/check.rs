@@ -38,6 +38,12 @@ impl Check {
             None => "no file; defaults and environment are valid".to_owned(),
         };
         let mut parts: Vec<(&str, Verdict)> = vec![("settings", Ok(settings))];
+        let aside = |warning: &String| ("settings", Ok(format!("{warning}; `run` goes on without it")));
+        parts.extend(config.warnings.iter().map(aside));
+        let page = config.page_values().len();
+        if page > 0 {
+            parts.push(("settings", Ok(format!("{}: {page} set on the page", config.page_path().display()))));
+        }
         parts.extend(capture(&config).into_iter().map(|verdict| ("capture", verdict)));
         parts.push((
             "detectors",

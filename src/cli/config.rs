@@ -1,6 +1,7 @@
 //! `netmonitor config`: the settings in force, and where each came from.
 
 use super::{Outcome, read_config};
+use crate::logs::complain;
 use argh::FromArgs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ impl Show {
         let settings = config.explain();
         let width =
             settings.iter().map(|(key, value, _)| key.len() + value.len()).max().unwrap_or(0).min(60) + 4;
+        config.warnings.iter().for_each(|warning| complain(&format!("netmonitor: {warning}")));
         let mut out = std::io::stdout().lock();
         for (key, value, origin) in settings {
             let setting = format!("{key} = {value}");

@@ -125,5 +125,6 @@ fn read_config(file: Option<&PathBuf>, interfaces: &[String]) -> Result<Config, 
 fn start_log(config: &Config) -> Result<(), Box<dyn Error>> {
     crate::logs::start(&config.log)?;
     config.notices.iter().for_each(|notice| log::info!("{notice}"));
+    config.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(())
 }

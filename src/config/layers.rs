@@ -1,4 +1,4 @@
-//! The layers that settings come from, laid over one another: defaults, file, environment, command line.
+//! The layers that settings come from, laid over one another: defaults, file, settings page, environment, command line.
 //!
 //! Every value is checked where it enters, so that an error can say where it came from.
 
@@ -54,6 +54,11 @@ pub(super) fn known() -> Vec<Known> {
 }
 
 impl Known {
+    /// The lowest and highest value of a number.
+    pub(super) fn range(&self, key: &str) -> Option<(f64, f64)> {
+        (self.section.ranges)().iter().find(|(name, ..)| *name == key).map(|(_, low, high)| (*low, *high))
+    }
+
     /// Key, documentation and default, in the order of declaration.
     pub(super) fn keys(&self) -> impl Iterator<Item = (&'static str, String, &Value)> {
         (self.section.docs)().into_iter().map(|(key, doc)| (key, doc, &self.defaults[key]))
@@ -64,7 +69,8 @@ impl Known {
 #[derive(Clone)]
 pub(super) struct Layers {
     known: Vec<Known>,
-    set: BTreeMap<String, (Value, Origin)>,
+    /// At most one value per layer, the one in force last.
+    set: BTreeMap<String, Vec<(Value, Origin)>>,
     /// What the log should say.
     pub(super) notices: Vec<String>,
 }
@@ -78,6 +84,39 @@ impl Layers {
     /// Lays a file's text over what is there.
     pub(super) fn file(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
         let path: Arc<Path> = path.into();
+        for (line, key, value) in self.read(text, &path)? {
+            self.put(&key, value, Origin::File(path.clone(), line))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the text of the settings page's file in the place of what was set there before. What is wrong in it is left
+    /// out and told; the rest counts.
+    pub(super) fn page(&mut self, text: &str, path: &Path) -> Vec<ConfigError> {
+        self.set.retain(|_, values| {
+            values.retain(|(_, origin)| !matches!(origin, Origin::Page(..)));
+            !values.is_empty()
+        });
+        let path: Arc<Path> = path.into();
+        let found = match self.read(text, &path) {
+            Ok(found) => found,
+            Err(error) => return vec![error],
+        };
+        let put = |(line, key, value): (usize, String, Value)| {
+            let origin = Origin::Page(path.clone(), line);
+            match super::page::applies(&key) {
+                Err(_) if self.find(&key).is_ok() => {
+                    let message = "is not for the settings page; set it in config.toml".to_owned();
+                    Err(ConfigError { origin: Some(origin), key, message })
+                }
+                _ => self.put(&key, value, origin),
+            }
+        };
+        found.into_iter().map(put).filter_map(Result::err).collect()
+    }
+
+    /// Line, full key and value of everything that a text sets.
+    fn read(&self, text: &str, path: &Arc<Path>) -> Result<Vec<(usize, String, Value)>, ConfigError> {
         let line = |offset: usize| {
             1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count()
         };
@@ -91,10 +130,7 @@ impl Layers {
         let mut found = Vec::new();
         self.walk("", spans.get_ref(), &values, &mut found);
         found.sort_by_key(|(offset, ..)| *offset);
-        for (offset, key, value) in found {
-            self.put(&key, value, Origin::File(path.clone(), line(offset)))?;
-        }
-        Ok(())
+        Ok(found.into_iter().map(|(offset, key, value)| (line(offset), key, value)).collect())
     }
 
     /// Collects offset, full key and value of all that is no section.
@@ -182,14 +218,18 @@ impl Layers {
     fn put(&mut self, key: &str, value: Value, origin: Origin) -> Result<(), ConfigError> {
         match self.checked(key, &value) {
             Ok(()) => {
-                self.set.insert(key.to_owned(), (value, origin));
+                let values = self.set.entry(key.to_owned()).or_default();
+                values.retain(|(_, other)| other.rank() != origin.rank());
+                values.push((value, origin));
+                values.sort_by_key(|(_, origin)| origin.rank());
                 Ok(())
             }
             Err(message) => Err(ConfigError { origin: Some(origin), key: key.to_owned(), message }),
         }
     }
 
-    fn checked(&self, key: &str, value: &Value) -> Result<(), String> {
+    /// Whether a key may have this value; if not, what is wrong and what is allowed.
+    pub(super) fn checked(&self, key: &str, value: &Value) -> Result<(), String> {
         let (known, default) = self.find(key)?;
         same_type(default, value)?;
         let name = key.rsplit_once('.').map_or(key, |(_, name)| name);
@@ -198,7 +238,7 @@ impl Layers {
     }
 
     /// The section and default of a key, or what is wrong with the key.
-    fn find(&self, key: &str) -> Result<(&Known, &Value), String> {
+    pub(super) fn find(&self, key: &str) -> Result<(&Known, &Value), String> {
         let by_name = |name: &str| self.known.iter().find(|known| known.name == name);
         if by_name(key).is_some() {
             return Err(format!("a section; write it as [{key}]"));
@@ -224,7 +264,7 @@ impl Layers {
         self.known.iter().flat_map(move |known| {
             known.keys().map(move |(key, _, default)| {
                 let full = format!("{}.{key}", known.name);
-                match self.set.get(&full) {
+                match self.set.get(&full).and_then(|values| values.last()) {
                     Some((value, origin)) => (known, full, value, origin.clone()),
                     None => (known, full, default, Origin::Default),
                 }
@@ -240,7 +280,22 @@ impl Layers {
 
     /// Where the value of a key came from.
     pub(super) fn origin(&self, key: &str) -> Origin {
-        self.set.get(key).map_or(Origin::Default, |(_, origin)| origin.clone())
+        let last = self.set.get(key).and_then(|values| values.last());
+        last.map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+
+    /// What a key would be without the settings page, and where that came from; `None` for the default.
+    pub(super) fn without_page(&self, key: &str) -> Option<&(Value, Origin)> {
+        self.set.get(key)?.iter().rev().find(|(_, origin)| !matches!(origin, Origin::Page(..)))
+    }
+
+    /// What the settings page set.
+    pub(super) fn page_values(&self) -> BTreeMap<String, Value> {
+        let page = |(_, origin): &&(Value, Origin)| matches!(origin, Origin::Page(..));
+        let own = |(key, values): (&String, &Vec<(Value, Origin)>)| {
+            Some((key.clone(), values.iter().find(page)?.0.clone()))
+        };
+        self.set.iter().filter_map(own).collect()
     }
 }
 

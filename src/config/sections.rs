@@ -398,7 +398,13 @@ const fn section<S>(id: &'static str) -> Section
 where
     S: Settings + Default + Serialize + serde::de::DeserializeOwned,
 {
-    Section { id, defaults: settings::defaults::<S>, check: settings::check::<S>, docs: docs::<S> }
+    Section {
+        id,
+        defaults: settings::defaults::<S>,
+        check: settings::check::<S>,
+        docs: docs::<S>,
+        ranges: S::ranges,
+    }
 }
 
 /// The documentation of `S`, with the range of each number behind it.

@@ -362,3 +362,109 @@ fn lists_that_cannot_be_meant_are_refused_with_what_is_wrong() {
         assert!(error.contains(wanted) && error.contains("feeds.lists"), "{error}");
     }
 }
+
+fn at_home(dir: &Path) -> Config {
+    let store = dir.join("netmonitor.redb").display().to_string();
+    Config::from_layers(None, no_environment(), &[("store.path", store)]).unwrap()
+}
+
+fn changes(json: serde_json::Value) -> std::collections::BTreeMap<String, serde_json::Value> {
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn every_setting_that_the_page_may_change_survives_being_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = at_home(dir.path());
+    let mut wanted = changes(serde_json::json!({
+        "network.home": ["192.168.1.0/24", "fd00::/8"],
+        "network.gateways": ["192.168.1.1"],
+        "devices.names": { "02:00:00:00:00:01": "Printer \"upstairs\"\n" },
+        "devices.important": ["02:00:00:00:00:01"],
+        "detect.allow": [{ "kind": "port_scan", "source": "192.168.1.5" }, { "port": 22, "kind": "brute_force" }],
+    }));
+    for setting in config.describe(true) {
+        let (key, value) = (setting["key"].as_str().unwrap().to_owned(), &setting["value"]);
+        if setting["editable"] == false || wanted.contains_key(&key) {
+            continue;
+        }
+        let near = |by: f64| serde_json::json!(value.as_f64().unwrap() + by);
+        let other = match setting["type"].as_str().unwrap() {
+            "integer" => {
+                serde_json::json!(value.as_i64().unwrap() + if value == &setting["maximum"] { -1 } else { 1 })
+            }
+            "number" => near(if value == &setting["maximum"] { -0.01 } else { 0.01 }),
+            "boolean" => serde_json::json!(!value.as_bool().unwrap()),
+            "choice" => setting["choices"][0].clone(),
+            "numbers" => serde_json::json!([7, 8]),
+            "texts" if value[0].as_str().is_some_and(|v| v.contains('.')) => {
+                serde_json::json!(["example.com"])
+            }
+            _ => continue,
+        };
+        wanted.insert(key, other);
+    }
+    assert!(wanted.len() > 150, "{}", wanted.len());
+    let changed = config.changed(&wanted).unwrap();
+    changed.keep_page().unwrap();
+    let store = config.store.path.display().to_string();
+    let read = at_home(dir.path()).with_kept_page();
+    assert_eq!((read.warnings.clone(), read.page_values()), (Vec::new(), changed.page_values()), "{store}");
+    assert_eq!(read.page_values().len(), wanted.len());
+    let said = read.explain().into_iter().find(|(key, ..)| key == "devices.names").unwrap();
+    assert!(said.2.to_string().ends_with("(settings page)"), "{}", said.2);
+    let null = wanted.keys().map(|key| (key.clone(), serde_json::Value::Null)).collect();
+    assert!(read.changed(&null).unwrap().page_values().is_empty(), "null takes each back");
+}
+
+#[test]
+fn the_page_stands_between_the_file_and_the_environment() {
+    let file = Some((Path::new("config.toml"), "[detect.port_scan]\nports = 21\n[log]\nlevel = \"warn\"\n"));
+    let environment = [("LOG_LEVEL".to_owned(), "error".to_owned())];
+    let config = Config::from_layers(file, environment.into_iter(), &[]).unwrap();
+    let page = |config: &Config, json| config.changed(&changes(json));
+    let changed = page(&config, serde_json::json!({ "detect.port_scan.ports": 22 })).unwrap();
+    assert_eq!(changed.kinds["port_scan"]["ports"].as_integer(), Some(22));
+    let fixed = page(&config, serde_json::json!({ "log.level": "info" })).err().unwrap();
+    assert!(fixed["log.level"].contains("environment"), "{fixed:?}");
+    let same = page(&changed, serde_json::json!({ "detect.port_scan.ports": 21 })).unwrap();
+    assert!(same.page_values().is_empty(), "what the file says need not be kept");
+    let all = changed.describe(true);
+    let shown = all.iter().find(|s| s["key"] == "detect.port_scan.ports").unwrap();
+    assert_eq!(shown["without_page"], serde_json::json!({ "value": 21, "from": "config.toml:2" }));
+}
+
+#[test]
+fn no_secret_of_a_list_leaves_with_the_settings() {
+    let url = "https://me:word@lists.example/a?auth-key=hidden";
+    let config = from_file(&format!("[[feeds.lists]]\nurl = \"{url}\"\n")).unwrap();
+    let all = serde_json::to_string(&config.describe(true)).unwrap();
+    assert!(!all.contains("hidden") && !all.contains("word@"), "{all}");
+    assert!(all.contains("https://…@lists.example/a?…"));
+}
+
+#[test]
+fn what_is_shown_of_a_setting_says_what_is_allowed() {
+    let all = Config::default().describe(true);
+    let shown = |key: &str| all.iter().find(|s| s["key"] == key).unwrap().clone();
+    let level = shown("log.level");
+    assert_eq!(level["type"], "choice");
+    assert!(level["choices"].as_array().unwrap().contains(&"debug".into()), "{level}");
+    let ports = shown("detect.port_scan.ports");
+    assert!(ports["minimum"].as_i64() < ports["maximum"].as_i64() && ports["type"] == "integer", "{ports}");
+    for (key, kind) in [
+        ("network.home", "texts"),
+        ("detect.iot_botnet.ports", "numbers"),
+        ("detect.odd_port.ports", "numbers"),
+        ("detect.allow", "rules"),
+        ("devices.names", "names"),
+        ("detect.dga.enabled", "boolean"),
+    ] {
+        assert_eq!(shown(key)["type"], kind, "{key}");
+    }
+    for (key, why) in
+        [("dashboard.port", "lock_out"), ("store.path", "lock_out"), ("capture.source", "start")]
+    {
+        assert_eq!((&shown(key)["fixed"], &shown(key)["editable"]), (&why.into(), &false.into()), "{key}");
+    }
+}

@@ -41,6 +41,7 @@ macro_rules! detectors {
             defaults: settings::defaults::<<$id::$detector as Detector>::Settings>,
             check: settings::check::<<$id::$detector as Detector>::Settings>,
             docs: settings::docs::<<$id::$detector as Detector>::Settings>,
+            ranges: <<$id::$detector as Detector>::Settings as Settings>::ranges,
         },)*];
 
         impl Detectors {
@@ -48,6 +49,29 @@ macro_rules! detectors {
             /// missing takes its default. Tables are capped by `keys` entries.
             pub fn new(detect: &toml::Table, keys: usize) -> Result<Self, Problem> {
                 Ok(Detectors { $($id: build::<$id::$detector>(detect, stringify!($id), keys)?,)* })
+            }
+
+            /// Builds those anew whose section differs between the two tables, with their state empty; all others go on
+            /// with what they have counted. On a problem nothing is changed.
+            pub fn rebuild(
+                &mut self,
+                before: &toml::Table,
+                after: &toml::Table,
+                keys: usize,
+                feeds: Option<&Arc<Feeds>>,
+            ) -> Result<(), Problem> {
+                $(let $id = if before.get(stringify!($id)) == after.get(stringify!($id)) {
+                    None
+                } else {
+                    Some(build::<$id::$detector>(after, stringify!($id), keys)?)
+                };)*
+                $(if let Some(mut fresh) = $id {
+                    if let (Some(detector), Some(feeds)) = (&mut fresh, feeds) {
+                        detector.set_feeds(feeds);
+                    }
+                    self.$id = fresh;
+                })*
+                Ok(())
             }
 
             /// Shows one observation to whoever wants it.

@@ -14,6 +14,8 @@ pub struct Section {
     pub check: fn(&toml::Table) -> Result<(), Problem>,
     /// Key and what it means: unit, range, reason. In the order in which they are declared.
     pub docs: fn() -> Vec<(&'static str, String)>,
+    /// Key, lowest and highest value of each number.
+    pub ranges: fn() -> &'static [(&'static str, f64, f64)],
 }
 
 /// What is wrong with a section.

@@ -3,6 +3,7 @@
 //! [`Engine::on_frame`] does all that one frame asks for in one call: decode, tables, detectors, alerts. Work that
 //! time brings (expiry, rates, growth of alerts) is done once a second of engine time, in bounded steps.
 
+mod change;
 mod habits;
 mod hints;
 mod inspect;
@@ -231,6 +232,7 @@ impl Engine {
     /// Swaps in another set of lists of known bad addresses and names.
     pub fn set_feeds(&mut self, feeds: Arc<Feeds>) {
         self.watch.detectors.set_feeds(&feeds);
+        self.watch.feeds = Some(feeds);
     }
 
     /// Takes what there is to tell, oldest first.

@@ -7,10 +7,12 @@ use crate::alert::{Finding, Findings, Severity, Subject};
 use crate::detect::settings::Problem;
 use crate::detect::{Context, Detectors, storm};
 use crate::event::Event;
+use crate::feeds::Feeds;
 use crate::observe::Observation;
 use crate::table::{Known, Lookup};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What the sensor does itself and must not be told of: it fetches lists, sends word, and serves pages.
 const OWN_DOING: [&str; 5] = ["beaconing", "outbound_volume", "new_behaviour", "new_service", "anonymizer"];
@@ -22,6 +24,8 @@ pub(super) struct Watch {
     pub(super) events: VecDeque<Event>,
     pub(super) risk: Risk,
     findings: Findings,
+    /// The lists in force, for detectors that are built later.
+    pub(super) feeds: Option<Arc<Feeds>>,
     own: Vec<MacAddr>,
     own_hidden: u64,
     /// Who was found to act since the habits were last told.
@@ -55,6 +59,7 @@ impl Watch {
             events: VecDeque::new(),
             risk: Risk::new(keys / 2),
             findings: Findings::default(),
+            feeds: None,
             own,
             own_hidden: 0,
             accused: Vec::new(),

@@ -4,6 +4,7 @@ use crate::time::{self, SECOND};
 use http_types::StatusCode;
 use hyper::body::Bytes;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use tide::Response;
 
@@ -17,6 +18,7 @@ pub struct Refusal {
     code: &'static str,
     message: String,
     retry_after: Option<u64>,
+    fields: BTreeMap<String, String>,
 }
 
 /// Marks an answer that refuses, with the refusal's code.
@@ -26,7 +28,7 @@ pub struct Refused(pub &'static str);
 impl Refusal {
     /// Any status; `code` is for programs, `message` for people.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Refusal { status, code, message: message.into(), retry_after: None }
+        Refusal { status, code, message: message.into(), retry_after: None, fields: BTreeMap::new() }
     }
     /// 400: `message` names what is wrong.
     pub fn bad(message: impl Into<String>) -> Self {
@@ -58,9 +60,18 @@ impl Refusal {
         }
         self
     }
+    /// Says what is wrong with each of several fields.
+    #[must_use]
+    pub fn fields(mut self, fields: BTreeMap<String, String>) -> Self {
+        self.fields = fields;
+        self
+    }
     /// As it is sent.
     pub fn response(&self) -> Response {
-        let body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
+        let mut body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
+        if !self.fields.is_empty() {
+            body["error"]["fields"] = serde_json::json!(self.fields);
+        }
         let mut response = bytes("application/json", body.to_string());
         response.set_status(self.status);
         response.insert_ext(Refused(self.code));

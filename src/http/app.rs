@@ -131,6 +131,18 @@ impl App {
         self.hall.bus.publish(sse::status(state, detail, None));
     }
 
+    /// Sends the mark of a self-test to viewers: each can tell that events reach it.
+    pub fn publish_canary(&self, nonce: &str) {
+        let status = serde_json::json!({
+            "state": "live",
+            "time": time::wall(),
+            "version": crate::VERSION,
+            "detail": "self_test",
+            "nonce": nonce,
+        });
+        self.hall.bus.publish(sse::event("status", &status, None));
+    }
+
     /// Takes what `/api/health` and `/metrics` show: an object of objects of numbers. Call every few seconds.
     pub fn set_health(&self, health: serde_json::Value) {
         *lock(&self.health) = Arc::new(health);

@@ -14,7 +14,7 @@
 //! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
 //! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
 //! | `audit` | who logged in and changed what |
-//! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
+//! | `alerts`, `mutes`, `devices`, `monitor`, `settings`, `assets` | the routes themselves |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
 mod accounts;
@@ -37,6 +37,7 @@ pub mod password;
 mod query;
 mod routes;
 mod session;
+mod settings;
 mod sse;
 mod tokens;
 mod wire;

@@ -1,14 +1,16 @@
 //! The monitor itself: first screen, series, talkers, catalogue, counters, self-test.
 
 use super::answer::{self, Answer, Refusal};
-use super::query::Query;
+use super::query::{self, Query};
 use super::{App, State};
-use crate::command::{Command, Span};
+use crate::bus::Next;
+use crate::command::{Command, Span, Stage};
 use crate::store::Step;
 use crate::time::{SECOND, WallTime};
 use http_types::StatusCode;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::task::Poll;
 use tide::Request;
 
 /// Ranges: name, length in seconds, step, its seconds.
@@ -134,21 +136,41 @@ pub async fn health(request: Request<State>) -> Answer {
 }
 
 /// POST `/api/selftest`: the loop tells of parser, detector and store; the stream is tried here.
-pub async fn self_test(request: Request<State>) -> Answer {
+pub async fn self_test(mut request: Request<State>) -> Answer {
+    let wanted: Canary = query::body_or_default(&mut request).await?;
     let app = request.state();
-    let mut stream = app.hall.bus.subscribe();
-    let stages = app.ask(Command::SelfTest).await?;
+    let nonce = wanted.nonce.unwrap_or_else(|| crate::time::wall().micros().to_string());
+    if nonce.len() > 64 || !nonce.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(Refusal::bad("nonce must be at most 64 letters, digits and hyphens"));
+    }
+    let mark = nonce.clone();
+    let mut stages = app.ask(|reply| Command::SelfTest(mark, reply)).await?;
+    stages.push(stream(app, &nonce));
+    let passed = stages.iter().all(|stage| stage.passed);
+    answer::json(&json!({ "passed": passed, "nonce": nonce, "stages": stages }))
+}
+
+/// Sends the mark to every viewer, and reads it back as one of them.
+fn stream(app: &App, nonce: &str) -> Stage {
+    let mut viewer = app.hall.bus.subscribe();
     let began = crate::time::monotonic();
-    app.publish_status("live", Some("self_test"));
+    app.publish_canary(nonce);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    let passed = stream.poll_next(&mut cx).is_ready();
-    let microseconds = crate::time::monotonic().since(began);
-    let mut all: Vec<Value> = stages.iter().filter(|s| s.stage != "stream").map(|s| json!(s)).collect();
-    let detail =
-        if passed { "an event was published and read back" } else { "the published event did not come" };
-    all.push(json!({ "stage": "stream", "passed": passed, "microseconds": microseconds, "detail": detail }));
-    let passed = all.iter().all(|stage| stage["passed"] == true);
-    answer::json(&json!({ "passed": passed, "stages": all }))
+    let carries = |event: &[u8]| event.windows(nonce.len()).any(|part| part == nonce.as_bytes());
+    let passed = match viewer.poll_next(&mut cx) {
+        Poll::Ready(Next::Event(event)) => carries(&event),
+        _ => false,
+    };
+    let detail = if passed { "an event was published and read back" } else { "the event did not come back" };
+    let microseconds = crate::time::monotonic().since(began).unsigned_abs();
+    Stage { stage: "stream", passed, microseconds, detail: detail.to_owned() }
+}
+
+/// What a self-test may be asked with: the mark by which the asker knows its own canary again.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Canary {
+    nonce: Option<String>,
 }
 
 /// GET `/metrics`.

@@ -2,7 +2,7 @@
 
 use super::auth::Admitted;
 use super::guard::{self, Guard};
-use super::{State, accounts, alerts, assets, audit, devices, monitor, mutes, session, sse, tokens};
+use super::{State, accounts, alerts, assets, audit, devices, monitor, mutes, session, settings, sse, tokens};
 use http_types::Method;
 use tide::{Request, Response, Server};
 
@@ -94,6 +94,9 @@ routes! {
     Get "/api/talkers" Wall monitor::talkers,
     Get "/api/places" Wall monitor::places,
     Get "/api/kinds" Wall monitor::kinds,
+    Get "/api/settings" Session settings::list,
+    Patch "/api/settings" Session settings::change,
+    Post "/api/settings/undo" Session settings::undo,
     Get "/api/health" Wall monitor::health,
     Post "/api/selftest" Session monitor::self_test,
     Get "/api/session" Wall session::me,

@@ -7,6 +7,8 @@
 mod lists;
 mod monitor;
 mod report;
+mod selftest;
+mod settings;
 
 pub use lists::{ListStatus, Lists, Loading};
 pub use monitor::{Kept, Monitor};
@@ -96,11 +98,16 @@ impl From<StoreError> for RunError {
 
 /// An engine as the settings want it.
 pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunError> {
+    Engine::new(engine_settings(config, more)).map_err(|problem| RunError::Settings(problem.to_string()))
+}
+
+/// What an engine is made from; `more` is what the machine says.
+fn engine_settings(config: &Config, more: engine::Settings) -> engine::Settings {
     let mut inside = config.network.inside();
     if config.network.home.is_empty() {
         more.inside.prefixes().iter().for_each(|prefix| inside.add(*prefix));
     }
-    let settings = engine::Settings {
+    engine::Settings {
         caps: Caps::from_memory(config.network.memory_mib),
         inside,
         gateways: config.network.gateways.clone(),
@@ -116,8 +123,7 @@ pub fn engine(config: &Config, more: engine::Settings) -> Result<Engine, RunErro
         },
         important: config.devices.important.clone(),
         ..more
-    };
-    Engine::new(settings).map_err(|problem| RunError::Settings(problem.to_string()))
+    }
 }
 
 /// The interfaces to listen on, and why.
@@ -177,7 +183,9 @@ pub fn run(config: Config) -> Result<(), RunError> {
     let store = Arc::new(store);
     let engine = live_engine(&config, &names, &all, &store)?;
     let mut monitor = Monitor::new(engine, store, "live", &config.store.path);
-    monitor.watch_lists(Lists::new(&config, Inside::new(networks(&names, &all)), random()?));
+    let home = Inside::new(networks(&names, &all));
+    monitor.watch_lists(Lists::new(&config, home.clone(), random()?));
+    monitor.keep_settings(config.clone(), engine::Settings { inside: home, ..engine::Settings::default() });
     for live in &lives {
         monitor.add_interface(live.interface(), live.method());
     }
@@ -190,8 +198,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
         }
         executor.spawn(tick(monitor.clone())).detach();
         if !config.feeds.lists.is_empty() {
-            let every = Duration::from_secs(u64::from(config.feeds.reload_seconds));
-            executor.spawn(follow_lists(monitor.clone(), every)).detach();
+            executor.spawn(follow_lists(monitor.clone())).detach();
         }
         if served.listener.is_some() {
             executor.spawn(forget_claim_code(served.app.clone())).detach();
@@ -396,9 +403,16 @@ fn drain(live: &mut Live, number: usize, monitor: &mut Monitor) {
 }
 
 /// Takes new lists when their files change, read in pieces between other work.
-async fn follow_lists(monitor: Rc<RefCell<Monitor>>, every: Duration) {
-    let mut looks = Timer::interval(every);
-    while looks.next().await.is_some() {
+async fn follow_lists(monitor: Rc<RefCell<Monitor>>) {
+    let mut looked = time::monotonic();
+    loop {
+        // The setting may change while this waits.
+        Timer::after(Duration::from_secs(1)).await;
+        let every = i64::from(monitor.borrow().reload_seconds()) * SECOND;
+        if time::monotonic().since(looked) < every {
+            continue;
+        }
+        looked = time::monotonic();
         let Some(mut loading) = monitor.borrow().changed_lists() else { continue };
         while loading.step() {
             smol::future::yield_now().await;
@@ -489,6 +503,7 @@ pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), R
         let address = listener.get_ref().local_addr().unwrap_or(address);
         let (app, commands) = app(config, monitor.store(), AuthMode::None, None, true)?;
         monitor.show_on(app.clone(), kinds(config));
+        monitor.keep_settings(config.clone(), engine::Settings::default());
         monitor.on_second(time::monotonic());
         let monitor = Rc::new(RefCell::new(monitor));
         executor.spawn(tick(monitor.clone())).detach();

@@ -6,11 +6,12 @@
 
 use super::lists::{Lists, Loading};
 use super::report;
+use super::settings::InForce;
 use crate::alert::AlertRecord;
 use crate::capture::live::{LiveStats, Method};
-use crate::command::{Command, Span, Stage};
+use crate::command::{Command, Span};
 use crate::engine::Engine;
-use crate::event::{DeviceRecord, Event, Interface, System, TrafficPoint};
+use crate::event::{Clock, DeviceRecord, Event, Interface, System, TrafficPoint};
 use crate::http::App;
 use crate::machine::Machine;
 use crate::observe::{ListState, SensorState};
@@ -59,9 +60,10 @@ pub struct Monitor {
     pub(super) host: String,
     pub(super) began: Timestamp,
     pub(super) recent: Vec<AlertRecord>,
-    pub(super) clock_steps: u64,
+    pub(super) clock: Clock,
     pub(super) store_problem: Option<String>,
     pub(super) lists: Option<Lists>,
+    pub(super) settings: Option<InForce>,
     ports: Vec<Port>,
     waiting: BTreeMap<u64, AlertRecord>,
     seconds: u64,
@@ -82,9 +84,10 @@ impl Monitor {
             host: crate::machine::host_name(),
             began: time::monotonic(),
             recent: Vec::new(),
-            clock_steps: 0,
+            clock: Clock::default(),
             store_problem: None,
             lists: None,
+            settings: None,
             ports: Vec::new(),
             waiting: BTreeMap::new(),
             seconds: 0,
@@ -226,7 +229,7 @@ impl Monitor {
     }
 
     /// Notes whether the store could do what it was asked; says so once per trouble.
-    fn stored(&mut self, result: Result<(), StoreError>) {
+    pub(super) fn stored(&mut self, result: Result<(), StoreError>) {
         match result {
             Ok(()) => self.store_problem = None,
             Err(error) => {
@@ -273,6 +276,7 @@ impl Monitor {
 
     /// Shows the engine how the sensor itself stands.
     fn watch_self(&mut self) {
+        (self.clock.synchronised, self.clock.source) = crate::machine::clock_keeper(Path::new("/"));
         let lists = self.lists.as_ref().map(Lists::status).unwrap_or_default();
         let lists: Vec<ListState<'_>> = lists
             .iter()
@@ -296,7 +300,9 @@ impl Monitor {
         let offset = time::wall().micros() - now.micros();
         let step = offset - self.engine.offset();
         if step.abs() > CLOCK_STEP {
-            self.clock_steps += 1;
+            self.clock.steps += 1;
+            self.clock.last_step_seconds = Some(step / SECOND);
+            self.clock.last_step = Some(time::wall());
             let text = format!("the clock was set by {} s", step / SECOND);
             log::info!("{text}");
             if let Some(app) = &self.app {
@@ -380,26 +386,11 @@ impl Monitor {
                 });
                 self.engine.set_mutes(mutes.collect());
             }
-            Command::SelfTest(reply) => reply(self.self_test()),
+            Command::SelfTest(mark, reply) => reply(self.self_test(&mark)),
+            Command::Settings(reply) => reply(self.describe_settings()),
+            Command::OrderSettings(who, order, reply) => reply(self.order_settings(who, order)),
         }
         self.alerts_changed = true;
-    }
-
-    fn self_test(&mut self) -> Vec<Stage> {
-        let mut stages = report::canary();
-        let began = time::monotonic();
-        let written = self.store.set_setting("selftest", Some(&time::wall().to_string()));
-        let read = written.and_then(|()| self.store.setting("selftest"));
-        stages.push(Stage {
-            stage: "store",
-            passed: matches!(read, Ok(Some(_))),
-            microseconds: time::monotonic().since(began).unsigned_abs(),
-            detail: match read {
-                Ok(_) => "a record was written durably and read back".to_owned(),
-                Err(error) => error.to_string(),
-            },
-        });
-        stages
     }
 }
 

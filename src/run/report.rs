@@ -1,17 +1,13 @@
-//! What the monitor says of itself: the snapshot, the health counters, the catalogue of kinds, the canary.
+//! What the monitor says of itself: the snapshot, the health counters, the catalogue of kinds.
 
 use super::lists::Lists;
 use super::monitor::Monitor;
 use crate::alert::AlertRecord;
-use crate::capture::Frame;
-use crate::command::Stage;
 use crate::config::Config;
 use crate::detect::{KINDS, Kind};
-use crate::engine::{Engine, Settings};
-use crate::event::{self, Event, Snapshot};
+use crate::event::{self, Snapshot};
 use crate::store::{AlertFilter, Store};
-use crate::time::{self, SECOND, Timestamp};
-use crate::wire::LinkType;
+use crate::time::{self, SECOND};
 use serde_json::{Value, json};
 
 /// Rows of each list on the first screen.
@@ -35,8 +31,7 @@ impl Monitor {
         let counters = self.engine.counters();
         let last = self.engine.last_second();
         let interfaces = self.interfaces();
-        let mut problems: Vec<String> = interfaces.iter().filter_map(|i| i.problem.clone()).collect();
-        problems.extend(self.store_problem.clone());
+        let problems: Vec<String> = self.problems().map(|(_, text)| text).collect();
         let now =
             if self.mode == "live" { time::wall() } else { self.engine.now().wall(self.engine.offset()) };
         Snapshot {
@@ -51,6 +46,8 @@ impl Monitor {
                 uptime_seconds: (time::monotonic().since(self.began) / SECOND).unsigned_abs(),
                 viewers,
                 learning: self.engine.learning(),
+                clock: self.clock,
+                feeds: self.feeds_now(),
             },
             capture: event::Capture {
                 dropped: interfaces.iter().map(|i| i.dropped).sum(),
@@ -74,7 +71,28 @@ impl Monitor {
         }
     }
 
+    /// Why the monitor is degraded: what kind of trouble, and what it says.
+    fn problems(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let interfaces = self.interfaces().into_iter().filter_map(|i| i.problem);
+        let settings = self.settings.as_ref().and_then(|settings| settings.problem.clone());
+        let interfaces = interfaces.map(|text| ("interface", text));
+        let store = self.store_problem.clone().map(|text| ("store", text));
+        interfaces.chain(store).chain(settings.map(|text| ("settings", text)))
+    }
+
+    fn feeds_now(&self) -> event::FeedsNow {
+        let lists = self.lists.as_ref().map(Lists::status).unwrap_or_default();
+        event::FeedsNow {
+            lists: lists.len() as u32,
+            problems: lists.iter().filter(|list| list.problem.is_some()).count() as u32,
+            oldest_age_seconds: lists.iter().filter(|l| l.fetched).filter_map(|l| l.age_seconds).max(),
+        }
+    }
+
     pub(super) fn health(&self) -> Value {
+        let mut clock = json!(self.clock);
+        clock["time"] = json!(time::wall());
+        let problem = |(code, text)| json!({ "code": code, "text": text });
         let counters = self.engine.counters();
         let rejected: serde_json::Map<String, Value> =
             counters.reasons().map(|(name, count)| (name.to_owned(), count.into())).collect();
@@ -108,7 +126,8 @@ impl Monitor {
             },
             "tables": tables,
             "feeds": self.lists.as_ref().map(Lists::status),
-            "clock": { "time": time::wall(), "steps": self.clock_steps },
+            "clock": clock,
+            "problems": self.problems().map(problem).collect::<Vec<_>>(),
         })
     }
 }
@@ -138,56 +157,4 @@ fn kind_json(kind: &Kind, dutch: bool, config: &Config) -> Value {
         "enabled": settings["enabled"],
         "settings": settings,
     })
-}
-
-/// Sends a made-up port scan between documentation addresses through an engine of its own.
-pub(super) fn canary() -> Vec<Stage> {
-    const PORTS: u16 = 40;
-    let began = time::monotonic();
-    let Ok(mut engine) = Engine::new(Settings::default()) else { return Vec::new() };
-    for port in 1..=PORTS {
-        let data = syn([192, 0, 2, 1], [192, 0, 2, 2], port);
-        let at = Timestamp::from_micros(3600 * SECOND + i64::from(port) * SECOND / 10);
-        engine.on_frame(&Frame {
-            at,
-            link: LinkType::RawIp,
-            data: &data,
-            wire_len: data.len() as u32,
-            vlan: 0,
-            interface: 0,
-        });
-    }
-    let took = time::monotonic().since(began).unsigned_abs();
-    let decoded = engine.counters().decoded;
-    let alert = std::iter::from_fn(|| engine.poll_event()).find_map(|event| match event {
-        Event::Alert(alert) => Some(alert),
-        _ => None,
-    });
-    vec![
-        Stage {
-            stage: "parser",
-            passed: decoded == u64::from(PORTS),
-            microseconds: took,
-            detail: format!("{decoded} of {PORTS} frames were understood"),
-        },
-        Stage {
-            stage: "detector",
-            passed: alert.is_some(),
-            microseconds: took,
-            detail: alert
-                .map_or("nothing was raised".to_owned(), |a| format!("raised {}: {}", a.kind, a.summary)),
-        },
-    ]
-}
-
-/// A bare IPv4 TCP SYN.
-fn syn(source: [u8; 4], target: [u8; 4], port: u16) -> [u8; 40] {
-    let mut packet = [0u8; 40];
-    packet[..10].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]);
-    packet[12..16].copy_from_slice(&source);
-    packet[16..20].copy_from_slice(&target);
-    packet[20..22].copy_from_slice(&40_000u16.to_be_bytes());
-    packet[22..24].copy_from_slice(&port.to_be_bytes());
-    packet[32..34].copy_from_slice(&[0x50, 0x02]);
-    packet
 }

@@ -1,6 +1,6 @@
 //! Alerts in the file: committing, looking up, filtering, acknowledging.
 
-use super::handle::{Handle, Op};
+use super::handle::{Cause, Handle, Op};
 use super::schema::{ALERTS, LAST_ALERT, META};
 use super::{AlertFilter, AlertPage, StoreError};
 use crate::addr::{Ip, MacAddr};
@@ -156,7 +156,7 @@ impl Handle {
         if alerts.is_empty() {
             return Ok(());
         }
-        self.known.counts = self.durable(|txn, known| {
+        self.known.counts = self.durable(Cause::Alerts, |txn, known| {
             let mut counts = known.counts;
             let mut table = txn.open_table(ALERTS)?;
             for alert in alerts {
@@ -252,7 +252,7 @@ impl Handle {
         if self.alert(id)?.is_none() {
             return Ok(None);
         }
-        let (counts, alert) = self.durable(|txn, known| {
+        let (counts, alert) = self.durable(Cause::Alerts, |txn, known| {
             let mut counts = known.counts;
             let alert = acknowledge_in(txn, &mut counts, id, &ack)?;
             Ok((counts, alert))
@@ -284,7 +284,7 @@ impl Handle {
         if ids.is_empty() {
             return Ok(0);
         }
-        self.known.counts = self.durable(|txn, known| {
+        self.known.counts = self.durable(Cause::Alerts, |txn, known| {
             let mut counts = known.counts;
             for id in &ids {
                 acknowledge_in(txn, &mut counts, *id, ack)?;

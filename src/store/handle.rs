@@ -1,5 +1,6 @@
 //! The open database: opening, setting aside what is corrupt, reopening after a failure, and transactions.
 
+use super::Written;
 use super::alerts::{Counts, Recent};
 use super::backend::{Medium, Meter, Metered};
 use super::error::{StoreError, is_corruption};
@@ -167,6 +168,14 @@ fn load(db: &Database) -> Op<Known> {
     Ok(Known { counts, recent, newest, device_bytes, written })
 }
 
+/// Why something is written.
+#[derive(Clone, Copy)]
+pub(super) enum Cause {
+    Alerts,
+    Settings,
+    History,
+}
+
 /// The database, or nothing after a failure until the next use opens it again.
 pub(super) struct Handle {
     source: Source,
@@ -181,6 +190,8 @@ pub(super) struct Handle {
     pub(super) batched_commits: u64,
     /// Failed writes since start.
     pub(super) failed_writes: u64,
+    /// Bytes written today, by cause.
+    pub(super) written: Written,
     /// The last time this handle was told.
     pub(super) now: WallTime,
 }
@@ -197,6 +208,7 @@ impl Handle {
             durable_commits: 0,
             batched_commits: 0,
             failed_writes: 0,
+            written: Written::default(),
             now,
         };
         Ok((handle, notices))
@@ -243,9 +255,10 @@ impl Handle {
     /// Runs a write transaction that is on the disk when this returns.
     pub(super) fn durable<T>(
         &mut self,
+        cause: Cause,
         f: impl FnOnce(&WriteTransaction, &Known) -> Op<T>,
     ) -> Result<T, StoreError> {
-        let done = self.write(Durability::Immediate, f)?;
+        let done = self.write(Durability::Immediate, cause, f)?;
         self.durable_commits += 1;
         self.dirty = true;
         Ok(done)
@@ -256,7 +269,7 @@ impl Handle {
         &mut self,
         f: impl FnOnce(&WriteTransaction, &Known) -> Op<T>,
     ) -> Result<T, StoreError> {
-        let done = self.write(Durability::None, f)?;
+        let done = self.write(Durability::None, Cause::History, f)?;
         self.batched_commits += 1;
         self.dirty = true;
         Ok(done)
@@ -265,13 +278,21 @@ impl Handle {
     fn write<T>(
         &mut self,
         durability: Durability,
+        cause: Cause,
         f: impl FnOnce(&WriteTransaction, &Known) -> Op<T>,
     ) -> Result<T, StoreError> {
+        let before = self.meter().written();
         if let Err(error) = self.database() {
             self.failed_writes += 1;
             return Err(error);
         }
         let result = self.db.as_ref().map(|db| commit(db, durability, |txn| f(txn, &self.known)));
+        let bytes = self.meter().written() - before;
+        *match cause {
+            Cause::Alerts => &mut self.written.alerts,
+            Cause::Settings => &mut self.written.settings,
+            Cause::History => &mut self.written.history,
+        } += bytes;
         result.expect("it is open").map_err(|error| {
             self.failed_writes += 1;
             self.failed(error)

@@ -21,7 +21,7 @@ use crate::alert::{Acknowledgement, AlertRecord, Mute, Severity};
 use crate::event::{DeviceRecord, TrafficPoint};
 use crate::time::WallTime;
 use backend::{Medium, Meter};
-use handle::{Handle, Source};
+use handle::{Cause, Handle, Source};
 use retention::{Progress, Trust};
 use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
@@ -29,7 +29,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How the store behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// redb's page cache, bytes.
     pub cache_bytes: usize,
@@ -97,10 +97,23 @@ pub struct StoreStats {
     pub batched_commits: u64,
     /// Bytes written since midnight UTC, restarts included.
     pub written_today_bytes: u64,
+    /// Of those, by what caused them; since start on the day of the start.
+    pub written_today_by: Written,
     /// Alerts held.
     pub alerts: u64,
     /// Writes that failed since start.
     pub failed_writes: u64,
+}
+
+/// Bytes written, by what caused the write. Batched writes reach the card with the next durable one, whatever that is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Written {
+    /// Alerts raised, grown, acknowledged.
+    pub alerts: u64,
+    /// Settings, mutes, sessions.
+    pub settings: u64,
+    /// Traffic, devices, habits.
+    pub history: u64,
 }
 
 impl AlertFilter {
@@ -344,6 +357,12 @@ impl Store {
         self.inner().handle.set_setting(key, value)
     }
 
+    /// Keeps other limits from now on; what is too old or too much goes in the next minutes.
+    pub fn set_limits(&self, max_bytes: u64, alert_days: u32, flush_seconds: u32) {
+        let mut inner = self.inner();
+        inner.options = Options { max_bytes, alert_days, flush_seconds, ..inner.options };
+    }
+
     /// Call about once a second: makes batches durable when due, applies retention in bounded steps.
     pub fn tick(&self, now: WallTime) -> Result<(), StoreError> {
         self.inner().tick(now)
@@ -362,6 +381,7 @@ impl Store {
             durable_commits: inner.handle.durable_commits,
             batched_commits: inner.handle.batched_commits,
             written_today_bytes: inner.written_today(),
+            written_today_by: inner.handle.written,
             alerts: inner.handle.known.counts.alerts,
             failed_writes: inner.handle.failed_writes,
         }
@@ -391,6 +411,7 @@ impl Inner {
         let today = day_of(now);
         if today != self.day {
             (self.day, self.before, self.mark) = (today, 0, self.handle.meter().written());
+            self.handle.written = Written::default();
         }
         let believed = self.trust.tick(now);
         if believed {
@@ -411,7 +432,7 @@ impl Inner {
             return Ok(());
         }
         let (day, bytes) = (self.day, self.written_today());
-        self.handle.durable(|txn, _| records::set_written(txn, day, bytes))?;
+        self.handle.durable(Cause::History, |txn, _| records::set_written(txn, day, bytes))?;
         self.handle.dirty = false;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Everything small: mutes, devices, settings, and the count of bytes written today.
 
 use super::StoreError;
-use super::handle::{Handle, Op};
+use super::handle::{Cause, Handle, Op};
 use super::schema::{DEVICES, HABITS, HIDDEN, LAST_MUTE, META, MUTES, SETTINGS, WRITTEN_BYTES, WRITTEN_DAY};
 use crate::alert::Mute;
 use crate::event::DeviceRecord;
@@ -14,7 +14,7 @@ const MUTES_MAX: u64 = 1000;
 
 impl Handle {
     pub(super) fn add_mute(&mut self, mute: Mute) -> Result<Mute, StoreError> {
-        let added = self.durable(|txn, _| {
+        let added = self.durable(Cause::Settings, |txn, _| {
             let mut table = txn.open_table(MUTES)?;
             if table.len()? >= MUTES_MAX {
                 return Ok(None);
@@ -38,7 +38,7 @@ impl Handle {
         if !self.read(|txn| Ok(txn.open_table(MUTES)?.get(id)?.is_some()))? {
             return Ok(false);
         }
-        self.durable(|txn, _| {
+        self.durable(Cause::Settings, |txn, _| {
             txn.open_table(HIDDEN)?.remove(id)?;
             let existed = txn.open_table(MUTES)?.remove(id)?.is_some();
             Ok(existed)
@@ -145,7 +145,7 @@ impl Handle {
     }
 
     pub(super) fn set_setting(&mut self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
-        self.durable(|txn, _| {
+        self.durable(Cause::Settings, |txn, _| {
             let mut table = txn.open_table(SETTINGS)?;
             match value {
                 Some(value) => table.insert(key, value)?,

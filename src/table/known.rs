@@ -164,6 +164,33 @@ impl Known {
         self.names_given = names;
     }
 
+    /// What the settings say of devices has changed: told to those that are known, too.
+    pub fn change_devices(
+        &mut self,
+        online_s: u32,
+        names: BTreeMap<MacAddr, String>,
+        important: Vec<MacAddr>,
+    ) {
+        self.set_devices(online_s, names, important);
+        let (names, important) = (&self.names_given, &self.important);
+        for (key, device) in self.devices.iter_mut() {
+            let Some(mac) = key.mac() else { continue };
+            device.set_given(names.get(&mac).map(String::as_str), important.contains(&mac));
+            device.dirty = true;
+        }
+    }
+
+    /// What is ours, and which addresses are routers, has changed in the settings; `before` are the routers they named
+    /// till now. Flows that are open keep the sides they have until they end.
+    pub fn change_network(&mut self, inside: Inside, before: &[Ip], gateways: &[Ip]) {
+        for (ip, host) in self.hosts.iter_mut() {
+            host.inside = inside.contains(*ip);
+        }
+        self.inside = inside;
+        self.gateways.retain(|ip| !before.contains(ip));
+        self.gateways.extend(gateways);
+    }
+
     /// Whether a device was heard of lately.
     pub fn is_online(&self, device: &Device) -> bool {
         self.now.since(device.last_at) < self.online

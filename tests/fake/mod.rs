@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each user takes what it needs")]
 
 use netmonitor::alert::{AlertRecord, Severity, Subject};
-use netmonitor::command::{Command, Span, Stage};
+use netmonitor::command::{Command, SettingsRefusal, Span, Stage};
 use netmonitor::event::{
     Alerts, DeviceRecord, Interface, NameRecord, Snapshot, System, Talker, TrafficPoint,
 };
@@ -123,13 +123,29 @@ async fn obey(orders: Receiver<Command>) {
                 reply((since, talkers().into_iter().take(limit).collect()));
             }
             Command::Mutes(_) => {}
-            Command::SelfTest(reply) => reply(vec![
+            Command::Settings(reply) => reply(settings()),
+            Command::OrderSettings(.., reply) => reply(Err(SettingsRefusal::NotLive)),
+            Command::SelfTest(_, reply) => reply(vec![
+                Stage {
+                    stage: "capture",
+                    passed: true,
+                    microseconds: 0,
+                    detail: "eth0 is listened on".into(),
+                },
                 Stage { stage: "parser", passed: true, microseconds: 3, detail: "decoded".into() },
                 Stage { stage: "detector", passed: true, microseconds: 2, detail: "found".into() },
                 Stage { stage: "store", passed: true, microseconds: 900, detail: "kept".into() },
             ]),
         }
     }
+}
+
+/// The defaults, which nobody can change here.
+pub fn settings() -> serde_json::Value {
+    let mut all = netmonitor::config::Config::default().describe(false);
+    all.iter_mut().for_each(|setting| setting["pending"] = false.into());
+    let page = "/var/lib/netmonitor/settings.toml";
+    serde_json::json!({ "live": false, "file": null, "page_file": page, "settings": all, "changes": [] })
 }
 
 /// Health as a monitor would tell it.
@@ -153,7 +169,15 @@ pub fn health() -> serde_json::Value {
         },
         "tables": { "flows": 120, "flows_evicted": 0, "devices": 24 },
         "feeds": null,
-        "clock": { "time": time::wall(), "steps": 0 },
+        "clock": {
+            "time": time::wall(),
+            "steps": 0,
+            "synchronised": true,
+            "source": "systemd-timesyncd",
+            "last_step_seconds": null,
+            "last_step": null,
+        },
+        "problems": [],
     })
 }
 
@@ -169,6 +193,9 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.monitor.time = now;
     snapshot.monitor.started = WallTime::from_micros(now.micros() - n as i64 * time::SECOND);
     snapshot.monitor.uptime_seconds = n;
+    snapshot.monitor.clock.synchronised = Some(true);
+    snapshot.monitor.feeds.lists = 2;
+    snapshot.monitor.feeds.oldest_age_seconds = Some(7200);
     snapshot.monitor.learning.day = 2;
     snapshot.monitor.learning.of = 7;
     snapshot.capture.interfaces = vec![Interface {

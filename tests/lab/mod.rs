@@ -120,9 +120,15 @@ pub struct Monitor {
 impl Monitor {
     /// Starts it on `mon0` with its files in `folder`; `environment` is more of it.
     pub fn start(folder: &Path, environment: &[(&str, &str)]) -> Monitor {
+        Self::start_with(folder, &[], environment)
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Monitor {
         let began = time::monotonic();
         let mut child = Command::new(BINARY)
             .args(["run", "--interface", "mon0"])
+            .args(more)
             .env("NETMONITOR_STORE_PATH", folder.join("store.redb"))
             .env("NETMONITOR_DASHBOARD_HOST", "127.0.0.1")
             .env("NETMONITOR_DASHBOARD_PORT", "0")

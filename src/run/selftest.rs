@@ -1,0 +1,177 @@
+//! "Test my alarm": a canary that takes the way of every alert, and leaves nothing behind.
+//!
+//! A made-up port scan between documentation addresses (RFC 5737) is decoded by the real parser and found by a real
+//! detector with the settings in force, in an engine of its own, so that no count and no alert of the network is touched.
+//! The alert that comes out is written durably to the store, under a name of its own, and read back. The dashboard then
+//! sends its mark through the event stream.
+
+use super::engine_settings;
+use super::monitor::Monitor;
+use crate::capture::Frame;
+use crate::command::Stage;
+use crate::config::Config;
+use crate::engine::{self, Engine};
+use crate::event::Event;
+use crate::store::Store;
+use crate::table::Caps;
+use crate::time::{self, SECOND, Timestamp};
+use crate::wire::{self, LinkType};
+use serde_json::json;
+
+/// Name in the store of the last canary.
+const KEPT: &str = "selftest";
+/// The kind whose detector is tried.
+const KIND: &str = "port_scan";
+/// Ports beyond the threshold, so that the detector must speak.
+const BEYOND: u64 = 10;
+
+/// An Ethernet frame with a TCP SYN to a port.
+type Syn = [u8; 54];
+
+impl Monitor {
+    pub(super) fn self_test(&self, mark: &str) -> Vec<Stage> {
+        let config = self.settings.as_ref().map(|settings| &settings.config);
+        let config = config.cloned().unwrap_or_default();
+        let frames = frames(&config);
+        let (detected, alert) = detector(config, &frames);
+        let record = json!({ "mark": mark, "alert": alert }).to_string();
+        vec![self.capturing(), parser(&frames), detected, store(&self.store, &record, self.mode == "live")]
+    }
+
+    /// Whether frames can come at all: an alarm that hears nothing tells nothing.
+    fn capturing(&self) -> Stage {
+        let interfaces = self.interfaces();
+        let up = interfaces.iter().filter(|i| i.up).map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
+        let (passed, detail) = match (self.mode, up.is_empty()) {
+            ("live", false) => (true, format!("{up} is listened on")),
+            ("live", true) => (false, "no interface is up".to_owned()),
+            _ => (true, "recorded traffic: nothing is captured".to_owned()),
+        };
+        Stage { stage: "capture", passed, microseconds: 0, detail }
+    }
+}
+
+/// As many ports as the threshold in force wants, and some more.
+fn frames(config: &Config) -> Vec<Syn> {
+    let threshold = config.kinds.get(KIND).and_then(|kind| kind.get("ports")?.as_integer()).unwrap_or(30);
+    let ports = (threshold.unsigned_abs() + BEYOND).min(60_000);
+    (1..=ports).map(|port| syn(port as u16)).collect()
+}
+
+fn parser(frames: &[Syn]) -> Stage {
+    let began = time::monotonic();
+    let decoded = frames.iter().filter(|frame| wire::decode(LinkType::Ethernet, &frame[..]).is_ok()).count();
+    Stage {
+        stage: "parser",
+        passed: decoded == frames.len(),
+        microseconds: time::monotonic().since(began).unsigned_abs(),
+        detail: format!("{decoded} of {} frames were understood", frames.len()),
+    }
+}
+
+fn detector(mut config: Config, frames: &[Syn]) -> (Stage, Option<String>) {
+    let began = time::monotonic();
+    let stage = |passed, detail| Stage {
+        stage: "detector",
+        passed,
+        microseconds: time::monotonic().since(began).unsigned_abs(),
+        detail,
+    };
+    let mut note = "";
+    let kind = config.kinds.get_mut(KIND).and_then(toml::Value::as_table_mut);
+    if let Some(enabled) = kind.and_then(|kind| kind.get_mut("enabled"))
+        && enabled.as_bool() == Some(false)
+    {
+        *enabled = true.into();
+        note = " (this kind is switched off in the settings; it was tried nevertheless)";
+    }
+    config.detect.allow.clear();
+    let settings = engine_settings(&config, engine::Settings::default());
+    let mut engine = match Engine::new(engine::Settings { caps: Caps::from_memory(4), ..settings }) {
+        Ok(engine) => engine,
+        Err(problem) => return (stage(false, problem.to_string()), None),
+    };
+    for (at, data) in (0..).zip(frames) {
+        engine.on_frame(&Frame {
+            at: Timestamp::from_micros(3600 * SECOND + at * 1000),
+            link: LinkType::Ethernet,
+            data,
+            wire_len: data.len() as u32,
+            vlan: 0,
+            interface: 0,
+        });
+    }
+    let alert = std::iter::from_fn(|| engine.poll_event()).find_map(|event| match event {
+        Event::Alert(alert) if alert.kind == KIND => Some(alert),
+        _ => None,
+    });
+    match alert {
+        Some(alert) => {
+            let record = serde_json::to_string(&alert.record(engine.offset())).ok();
+            (stage(true, format!("raised {}: {}{note}", alert.kind, alert.summary)), record)
+        }
+        None => (stage(false, "nothing was raised".to_owned()), None),
+    }
+}
+
+fn store(store: &Store, record: &str, live: bool) -> Stage {
+    let began = time::monotonic();
+    let read = store.set_setting(KEPT, Some(record)).and_then(|()| store.setting(KEPT));
+    let same = matches!(&read, Ok(Some(text)) if text == record);
+    Stage {
+        stage: "store",
+        passed: same,
+        microseconds: time::monotonic().since(began).unsigned_abs(),
+        detail: match read {
+            Ok(_) if same && live => "the alert was written durably and read back".to_owned(),
+            Ok(_) if same => {
+                "the alert was kept in memory and read back: this is recorded traffic".to_owned()
+            }
+            Ok(_) => "what was read back is not what was written".to_owned(),
+            Err(error) => error.to_string(),
+        },
+    }
+}
+
+fn syn(port: u16) -> Syn {
+    let mut frame = [0u8; 54];
+    frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]);
+    frame[14..24].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]);
+    frame[26..30].copy_from_slice(&[192, 0, 2, 1]);
+    frame[30..34].copy_from_slice(&[192, 0, 2, 2]);
+    frame[34..36].copy_from_slice(&40_000u16.to_be_bytes());
+    frame[36..38].copy_from_slice(&port.to_be_bytes());
+    frame[46..48].copy_from_slice(&[0x50, 0x02]);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canary_is_found_at_every_threshold_and_with_the_kind_off() {
+        for text in ["ports = 5", "ports = 60", "enabled = false"] {
+            let text = format!("[detect.port_scan]\n{text}");
+            let file = Some((std::path::Path::new("x.toml"), text.as_str()));
+            let config = Config::from_layers(file, std::iter::empty(), &[]).expect("valid");
+            let frames = frames(&config);
+            assert!(parser(&frames).passed, "{text}");
+            let (stage, alert) = detector(config, &frames);
+            assert!(
+                stage.passed && alert.is_some_and(|a| a.contains("192.0.2.1")),
+                "{text}: {}",
+                stage.detail
+            );
+            assert_eq!(stage.detail.contains("switched off"), text.contains("false"));
+        }
+    }
+
+    #[test]
+    fn a_parser_that_does_not_understand_fails_its_stage() {
+        let mut frames = frames(&Config::default());
+        frames[3][14] = 0x4f;
+        assert!(!parser(&frames).passed);
+        assert!(!detector(Config::default(), &frames[..3]).0.passed, "three ports are no scan");
+    }
+}
