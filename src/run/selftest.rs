@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_canary_is_found_at_every_threshold_and_with_the_kind_off() {
-        for text in ["ports = 5", "ports = 60", "enabled = false"] {
+        for text in ["ports = 10", "ports = 60", "enabled = false"] {
             let text = format!("[detect.port_scan]\n{text}");
             let file = Some((std::path::Path::new("x.toml"), text.as_str()));
             let config = Config::from_layers(file, std::iter::empty(), &[]).expect("valid");
