@@ -21,7 +21,7 @@ export function alarmTest(view) {
     return { id, says, el: h("li", { class: "stage", "data-stage": id }, h("i", { class: "stage-lamp" }), h("div", {}, word, says)) };
   });
   const verdict = h("p", { class: "verdict", role: "status" });
-  const button = h("button", { type: "button", class: "primary", onclick: test }, t("selftest.go"));
+  const button = h("button", { type: "button", class: "primary", "data-change": true, onclick: test }, t("selftest.go"));
   const gone = { now: false };
   view.cleanup(() => (gone.now = true));
   return h(

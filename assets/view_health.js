@@ -35,7 +35,7 @@ export function healthView(view) {
     "div",
     { class: "page" },
     h("header", { class: "page-head" }, h("h1", {}, t("nav.health")), h("p", { class: "muted total" }, t("health.why"))),
-    h("div", { class: "columns" }, attention, h("section", { class: "card" }, h("h2", {}, t("selftest")), alarmTest(view))),
+    h("div", { class: "columns" }, attention, h("section", { class: "card", "data-change": true }, h("h2", {}, t("selftest")), alarmTest(view))),
     body,
   );
   let first = true;
