@@ -13,8 +13,8 @@ const BROWSER_MS = 1000;
 // Stages are reported together; one after another can be followed by the eye.
 const STEP_MS = 180;
 
-/** The button and its lamps. */
-export function alarmTest(view) {
+/** The button and its lamps; `folded`: the lamps show once it is pressed. */
+export function alarmTest(view, { folded = false } = {}) {
   const lamps = STAGES.map((id) => {
     const word = h("span", { class: "stage-word" }, t(`stage.${id}`));
     const says = h("small", {}, t(`stage.${id}.what`));
@@ -22,6 +22,7 @@ export function alarmTest(view) {
   });
   const verdict = h("p", { class: "verdict", role: "status" });
   const button = h("button", { type: "button", class: "primary", "data-change": true, onclick: test }, t("selftest.go"));
+  const stages = h("ol", { class: "stages", hidden: folded }, lamps.map((l) => l.el));
   const gone = { now: false };
   view.cleanup(() => (gone.now = true));
   return h(
@@ -29,12 +30,13 @@ export function alarmTest(view) {
     { class: "selftest" },
     h("p", { class: "muted" }, t("selftest.why")),
     h("p", {}, button),
-    h("ol", { class: "stages" }, lamps.map((l) => l.el)),
+    stages,
     verdict,
   );
 
   async function test() {
     button.disabled = true;
+    stages.hidden = false;
     fill(verdict);
     for (const { id, el, says } of lamps) {
       el.dataset.state = "waiting";

@@ -30,12 +30,13 @@ export function settingsView(view) {
       sift();
     },
   });
+  const looks = appearance(view);
   const none = h("p", { class: "muted", role: "status" });
   const element = h(
     "div",
     { class: "page settings-page" },
     h("header", { class: "page-head" }, h("h1", {}, t("nav.settings")), h("p", { class: "muted total" }), search),
-    appearance(view),
+    looks,
     none,
     body,
     bar,
@@ -78,7 +79,7 @@ export function settingsView(view) {
       notes(),
       recent(),
       SECTIONS.map((id) => group(id, of(id))),
-      h("section", { class: "card" }, h("h2", {}, t("mutes")), h("p", { class: "muted" }, t("mutes.explain")), muteList(view)),
+      h("section", { class: "card aside" }, h("h2", {}, t("mutes")), h("p", { class: "muted" }, t("mutes.explain")), muteList(view)),
       h(
         "section",
         { class: "card kinds-card" },
@@ -204,7 +205,9 @@ export function settingsView(view) {
     );
   }
 
-  const beneath = (setting) => setting.without_page ?? { value: setting.value };
+  function beneath(setting) {
+    return setting.without_page ?? { value: setting.value };
+  }
 
   function fixedWords(setting) {
     if (page.answer.live && !may()) return "";
@@ -323,7 +326,7 @@ export function settingsView(view) {
     const words = (key, value) => (known(key) ? valueWords(known(key), value) : JSON.stringify(value));
     return h(
       "section",
-      { class: "card" },
+      { class: "card aside" },
       h("h2", {}, t("settings.recent")),
       h(
         "ul",
@@ -360,6 +363,7 @@ export function settingsView(view) {
     }
     setText(none, wanted.length ? (shown ? tn("settings.found", shown) : t("settings.found.none")) : "");
     none.hidden = !wanted.length;
+    for (const aside of [looks, ...body.querySelectorAll(".aside")]) aside.hidden = wanted.length > 0;
   }
 }
 
@@ -382,7 +386,7 @@ function appearance(view) {
       { class: "card" },
       h("h2", {}, t("settings.session")),
       session(view),
-      h("div", { "data-change": true }, h("h2", {}, t("selftest")), alarmTest(view)),
+      h("div", { "data-change": true }, h("h2", {}, t("selftest")), alarmTest(view, { folded: true })),
     ),
   );
 }

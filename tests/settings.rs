@@ -118,7 +118,7 @@ fn wrong_changes_are_named_field_by_field_and_change_nothing() {
             "detect.port_scan.ports": 1,
             "detect.port_scan.prots": 30,
             "network.home": ["192.168.1.0/240"],
-            "dashboard.port": 81,
+            "dashboard.max_viewers": 81,
             "store.path": "/tmp/x",
             "capture.source": "pnet",
             "detect.dga.enabled": true,
@@ -137,7 +137,7 @@ fn wrong_changes_are_named_field_by_field_and_change_nothing() {
         };
         says("detect.port_scan.ports", "is allowed");
         says("detect.port_scan.prots", "did you mean ports?");
-        says("dashboard.port", "lock you out");
+        says("dashboard.max_viewers", "lock you out");
         says("detect.dga.enabled", "environment");
         says("devices.online_seconds", "not a whole number");
         let now = monitor.json("/api/settings", &viewer);
