@@ -88,7 +88,6 @@ function lines(setting, value, shared, onchange) {
     rows,
     spellcheck: "false",
     value: shown,
-    placeholder: t(`settings.lines.${type}`),
     onchange: () => onchange(parsed(type, area.value)),
   });
   return h("div", {}, area, h("small", {}, t(`settings.lines.${type}`)));

@@ -186,7 +186,8 @@ const badMark = () => [" ", mark("high"), h("span", { class: "unseen" }, t("heal
 function list(path, values) {
   if (!values.length) return h("p", { class: "muted" }, t("health.empty"));
   if (!isPlain(values[0])) return h("p", {}, values.map((v) => word(`note.${path.at(-1)}`, v)).join(", "));
-  const columns = [...new Set(values.flatMap((v) => Object.keys(v)))];
+  const order = (c) => (c === "name" ? 0 : c === "problem" ? 2 : 1);
+  const columns = [...new Set(values.flatMap((v) => Object.keys(v)))].sort((a, b) => order(a) - order(b));
   const numeric = (c) => (values.some((v) => typeof v[c] === "number") ? "num" : null);
   return [
     scroll(
