@@ -2,11 +2,11 @@
 
 import { t } from "./i18n.js";
 
-/** What went wrong: `status` 0 when the server was not reached. */
+/** What went wrong: `status` 0 when the server was not reached; `fields` names what is wrong with each of several. */
 export class ApiError extends Error {
-  constructor(status, code, message, retryAfter) {
+  constructor(status, code, message, retryAfter, fields) {
     super(message);
-    Object.assign(this, { status, code, retryAfter });
+    Object.assign(this, { status, code, retryAfter, fields });
   }
 }
 
@@ -24,7 +24,7 @@ async function problem(response) {
   }
   const words = error.message || t("error.status", { status: response.status });
   const wait = Number(response.headers.get("Retry-After")) || undefined;
-  return new ApiError(response.status, error.code ?? "", words, wait);
+  return new ApiError(response.status, error.code ?? "", words, wait, error.fields);
 }
 
 /** One request; answers the parsed JSON, or `null` when there is none. */

@@ -100,11 +100,16 @@ const region = h("div", { class: "toasts", role: "status", "aria-live": "polite"
 /** The place where toasts appear; put into the page once. */
 export const toasts = () => region;
 
-/** Says something for a few seconds, to the eye and to screen readers. */
-export function toast(text, tone = "") {
-  const el = h("div", { class: `toast ${tone}` }, text);
+/** Says something for a few seconds, to the eye and to screen readers; with an action (`label`, `act`) for longer. */
+export function toast(text, tone = "", action = null) {
+  const run = () => {
+    el.remove();
+    action.act();
+  };
+  const button = action && h("button", { type: "button", onclick: run }, action.label);
+  const el = h("div", { class: `toast ${tone}` }, text, button);
   region.append(el);
-  setTimeout(() => el.remove(), 5000);
+  setTimeout(() => el.remove(), action ? 12_000 : 5000);
 }
 
 const speaker = h("div", { class: "unseen", role: "status", "aria-live": "polite" });

@@ -45,7 +45,7 @@ let newest = 0;
 /**
  * Calls `f` on every `topic` and returns what ends it. `snapshot`: new figures, withheld while the tab is hidden;
  * `beat`: the same, never withheld; `alert`: `{ alert, raised }`; `device`; `link`: the connection changed;
- * `resumed`: events may have been missed, so ask again.
+ * `resumed`: events may have been missed, so ask again; `status`: what the stream says of itself.
  */
 export function on(topic, f) {
   if (!listeners.has(topic)) listeners.set(topic, new Set());
@@ -177,7 +177,10 @@ function openStream(mine) {
   listen("snapshot", acceptSnapshot);
   listen("alert", acceptAlert);
   // This browser was too slow and missed events, or many alerts changed at once: views ask again.
-  listen("status", (status) => (status.lagged || status.detail === "alerts_acknowledged") && emit("resumed"));
+  listen("status", (status) => {
+    if (status.lagged || status.detail === "alerts_acknowledged") emit("resumed");
+    emit("status", status);
+  });
   listen("device", (device) => {
     deviceChanged(device);
   });

@@ -395,6 +395,8 @@ const SENSOR = [
   ["temperature", "/health#system"],
   ["power", "/health#system"],
   ["written", "/health#store"],
+  ["clock", "/health#clock"],
+  ["feeds", "/health#feeds"],
   ["disk", "/health#store"],
   ["uptime", "/health#monitor"],
 ];
@@ -422,8 +424,25 @@ function readings({ capture, monitor, system }) {
       t("sensor.disk.exact", { size: bytes(system.store_bytes) }),
       system.disk_free_bytes < 2e8 && system.disk_free_bytes !== null,
     ],
+    clock: clockReading(monitor.clock),
+    feeds: feedsReading(monitor.feeds),
     uptime: [duration(monitor.uptime_seconds), uptimeExact(monitor)],
   };
+}
+
+// Hidden where the machine does not say whether its clock is right.
+function clockReading(clock) {
+  if (typeof clock?.synchronised !== "boolean") return [null, null, false];
+  const right = clock.synchronised;
+  return [t(right ? "sensor.clock.right" : "sensor.clock.wrong"), t(right ? "sensor.clock.exact" : "todo.clock.synchronised"), !right];
+}
+
+// Hidden without lists; those that are files of the owner have no age.
+function feedsReading(feeds) {
+  if (!feeds?.lists) return [null, null, false];
+  const age = feeds.oldest_age_seconds;
+  const bad = feeds.problems > 0 || age > 3 * 86_400;
+  return [age === null ? tn("sensor.feeds.lists", feeds.lists) : duration(age), tn(bad ? "sensor.feeds.bad" : "sensor.feeds.exact", feeds.lists), bad];
 }
 
 function cpu({ cpu_percent: busy, load, throttled }) {

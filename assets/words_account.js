@@ -183,6 +183,8 @@ export default {
   "audit.mute_added": ["muted alerts", "heeft meldingen gedempt"],
   "audit.mute_ended": ["ended a mute", "heeft een demping beëindigd"],
   "audit.device_changed": ["changed a device", "heeft een apparaat gewijzigd"],
+  "audit.settings_changed": ["changed settings", "heeft instellingen gewijzigd"],
+  "audit.settings_undone": ["took back a change of settings", "heeft een wijziging van instellingen teruggedraaid"],
   "audit.alerts_acknowledged": ["acknowledged alerts", "heeft meldingen gezien verklaard"],
   "audit.setting_changed": ["changed settings", "heeft instellingen gewijzigd"],
   "refused.wrong_password": ["wrong password", "verkeerd wachtwoord"],

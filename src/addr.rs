@@ -185,7 +185,7 @@ pub struct Prefix {
 impl Prefix {
     /// The prefix of `ip` with `len` bits of its own family; `None` when `len` is too long. Host bits are cleared.
     pub fn new(ip: Ip, len: u8) -> Option<Prefix> {
-        let len = if ip.is_v4() { (len <= 32).then_some(len + 96)? } else { (len <= 128).then_some(len)? };
+        let len = if ip.is_v4() { (len <= 32).then(|| len + 96)? } else { (len <= 128).then_some(len)? };
         Some(Prefix { bits: ip.bits() & mask(len), len })
     }
     /// Whether `ip` lies inside.
@@ -342,6 +342,13 @@ mod tests {
         let all6: Prefix = "::/0".parse().expect("prefix");
         assert!(all6.contains("2001:db8::1".parse().expect("ip")));
         assert!("10.0.0.0/33".parse::<Prefix>().is_err() && "x/8".parse::<Prefix>().is_err());
+    }
+
+    #[test]
+    fn a_prefix_longer_than_its_address_is_refused_whatever_its_length() {
+        for text in ["192.168.1.0/33", "192.168.1.0/240", "192.168.1.0/256", "2001:db8::/129"] {
+            assert!(text.parse::<Prefix>().is_err(), "{text}");
+        }
     }
 
     #[test]

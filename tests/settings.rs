@@ -74,7 +74,7 @@ fn a_threshold_changed_on_the_page_counts_at_once_survives_a_restart_and_is_take
             change(&monitor, &viewer, &json!({ "detect.port_scan.ports": 60, "log.level": "debug" }));
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(in_force(&answer.json(), "detect.port_scan.ports"), (json!(60), "page".into()));
-        scan(cable, 5, 45);
+        scan(cable, 5, 25);
         let answer = change(&monitor, &viewer, &json!({ "detect.port_scan.ports": 10 }));
         assert_eq!(answer.status, 200, "{answer:?}");
         scan(cable, 6, 20);
@@ -82,7 +82,7 @@ fn a_threshold_changed_on_the_page_counts_at_once_survives_a_restart_and_is_take
         assert_eq!(
             scanners(&monitor, &viewer),
             BTreeSet::from(["10.77.0.6".to_owned()]),
-            "45 of 60 were none"
+            "25 with 60 were none"
         );
 
         let kept = fs::read_to_string(dir.path().join("settings.toml")).expect("kept beside the store");
@@ -118,7 +118,7 @@ fn wrong_changes_are_named_field_by_field_and_change_nothing() {
             "detect.port_scan.ports": 1,
             "detect.port_scan.prots": 30,
             "network.home": ["192.168.1.0/240"],
-            "dashboard.port": 81,
+            "dashboard.max_viewers": 81,
             "store.path": "/tmp/x",
             "capture.source": "pnet",
             "detect.dga.enabled": true,
@@ -137,7 +137,7 @@ fn wrong_changes_are_named_field_by_field_and_change_nothing() {
         };
         says("detect.port_scan.ports", "is allowed");
         says("detect.port_scan.prots", "did you mean ports?");
-        says("dashboard.port", "lock you out");
+        says("dashboard.max_viewers", "lock you out");
         says("detect.dga.enabled", "environment");
         says("devices.online_seconds", "not a whole number");
         let now = monitor.json("/api/settings", &viewer);

@@ -9,6 +9,9 @@ use toml::Value;
 /// A text that no word of ours is, to be told which are.
 const NO_WORD: &str = "?";
 
+/// Words that are understood, and of which one that says the same is shown.
+const SYNONYMS: [&str; 3] = ["critical", "warning", "gunicorn"];
+
 impl Config {
     /// Every key in force, in the order of the example. `live` is false where no monitor could take a change.
     pub fn describe(&self, live: bool) -> Vec<Json> {
@@ -71,7 +74,8 @@ impl Config {
         };
         let words = refusal.as_deref().and_then(|text| text.split_once("is not one of "));
         if let Some((_, words)) = words {
-            (entry["type"], entry["choices"]) = ("choice".into(), words.split(", ").collect());
+            let choices = words.split(", ").filter(|word| !SYNONYMS.contains(word)).collect();
+            (entry["type"], entry["choices"]) = ("choice".into(), choices);
         }
     }
 }

@@ -206,8 +206,14 @@ impl Config {
 fn text(values: &Values) -> String {
     let mut text = HEAD.to_owned();
     let mut section = "";
+    // Section by section: `detect.allow` and `detect.confirm_days` have those of the kinds between them.
+    let mut sorted: Vec<(&str, &str, &Value)> = Vec::new();
     for (key, value) in values {
         let (of, name) = key.rsplit_once('.').unwrap_or(("", key));
+        sorted.push((of, name, value));
+    }
+    sorted.sort_by_key(|(of, name, _)| (*of, *name));
+    for (of, name, value) in sorted {
         if of != section {
             text.push_str(&format!("\n[{of}]\n"));
             section = of;

@@ -48,6 +48,12 @@ impl Refusal {
         self.retry_after = Some(seconds);
         self
     }
+    /// Says what is wrong with each of several fields.
+    #[must_use]
+    pub fn fields(mut self, fields: BTreeMap<String, String>) -> Self {
+        self.fields = fields;
+        self
+    }
     /// Its code.
     pub fn code(&self) -> &'static str {
         self.code
@@ -58,12 +64,6 @@ impl Refusal {
         if self.code == code {
             self.message = message.to_owned();
         }
-        self
-    }
-    /// Says what is wrong with each of several fields.
-    #[must_use]
-    pub fn fields(mut self, fields: BTreeMap<String, String>) -> Self {
-        self.fields = fields;
         self
     }
     /// As it is sent.

@@ -34,6 +34,8 @@ const ACTIONS: &[(Method, &str, &str)] = &[
     (Method::Post, "/api/mutes", "mute_added"),
     (Method::Delete, "/api/mutes/:id", "mute_ended"),
     (Method::Patch, "/api/devices/:id", "device_changed"),
+    (Method::Patch, "/api/settings", "settings_changed"),
+    (Method::Post, "/api/settings/undo", "settings_undone"),
     (Method::Post, "/api/alerts/ack", "alerts_acknowledged"),
 ];
 /// Changes too small for the log, or none at all: an acknowledgement says by whom in the alert itself.

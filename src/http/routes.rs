@@ -2,7 +2,9 @@
 
 use super::auth::Admitted;
 use super::guard::{self, Guard};
-use super::{State, accounts, alerts, assets, audit, devices, monitor, mutes, session, settings, sse, tokens};
+use super::{
+    State, accounts, alerts, assets, audit, devices, monitor, mutes, session, settings, sse, tokens,
+};
 use http_types::Method;
 use tide::{Request, Response, Server};
 

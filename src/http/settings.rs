@@ -1,8 +1,9 @@
 //! Settings: what is in force and why, changing it, taking a change back.
 
 use super::answer::{self, Answer, Refusal};
+use super::auth::Admitted;
 use super::query::{self, Query};
-use super::{Peer, State};
+use super::{State, audit};
 use crate::command::{Command, SettingsOrder, SettingsRefusal};
 use http_types::StatusCode;
 use serde_json::Value;
@@ -24,7 +25,8 @@ pub async fn change(mut request: Request<State>) -> Answer {
     if changes.is_empty() || changes.len() > KEYS {
         return Err(Refusal::bad(format!("name at least one key, and at most {KEYS}")));
     }
-    order(&request, SettingsOrder::Change(changes)).await
+    let keys = changes.keys().cloned().collect::<Vec<_>>().join(", ");
+    Ok(audit::about(order(&request, SettingsOrder::Change(changes)).await?, keys))
 }
 
 /// POST `/api/settings/undo`.
@@ -40,10 +42,8 @@ async fn order(request: &Request<State>, order: SettingsOrder) -> Answer {
 
 /// Who asks, for the list of changes.
 fn who(request: &Request<State>) -> String {
-    match request.ext::<Peer>() {
-        Some(Peer::Local) => "local".to_owned(),
-        _ => "administrator".to_owned(),
-    }
+    let who = request.ext::<Admitted>().map(|admitted| admitted.who.clone());
+    who.filter(|who| !who.is_empty()).unwrap_or_else(|| "administrator".to_owned())
 }
 
 fn refusal(refusal: SettingsRefusal) -> Refusal {

@@ -25,8 +25,8 @@ const KIND: &str = "port_scan";
 /// Ports beyond the threshold, so that the detector must speak.
 const BEYOND: u64 = 10;
 
-/// An Ethernet frame with a TCP SYN to a port.
-type Syn = [u8; 54];
+/// An Ethernet frame with a TCP segment that carries nothing.
+type Segment = [u8; 54];
 
 impl Monitor {
     pub(super) fn self_test(&self, mark: &str) -> Vec<Stage> {
@@ -51,14 +51,14 @@ impl Monitor {
     }
 }
 
-/// As many ports as the threshold in force wants, and some more.
-fn frames(config: &Config) -> Vec<Syn> {
+/// Looks at as many ports as the threshold in force wants and some more, each refused.
+fn frames(config: &Config) -> Vec<Segment> {
     let threshold = config.kinds.get(KIND).and_then(|kind| kind.get("ports")?.as_integer()).unwrap_or(30);
     let ports = (threshold.unsigned_abs() + BEYOND).min(60_000);
-    (1..=ports).map(|port| syn(port as u16)).collect()
+    (1..=ports).flat_map(|port| [asks(port as u16), refuses(port as u16)]).collect()
 }
 
-fn parser(frames: &[Syn]) -> Stage {
+fn parser(frames: &[Segment]) -> Stage {
     let began = time::monotonic();
     let decoded = frames.iter().filter(|frame| wire::decode(LinkType::Ethernet, &frame[..]).is_ok()).count();
     Stage {
@@ -69,7 +69,7 @@ fn parser(frames: &[Syn]) -> Stage {
     }
 }
 
-fn detector(mut config: Config, frames: &[Syn]) -> (Stage, Option<String>) {
+fn detector(mut config: Config, frames: &[Segment]) -> (Stage, Option<String>) {
     let began = time::monotonic();
     let stage = |passed, detail| Stage {
         stage: "detector",
@@ -133,15 +133,25 @@ fn store(store: &Store, record: &str, live: bool) -> Stage {
     }
 }
 
-fn syn(port: u16) -> Syn {
+/// A SYN to a port.
+fn asks(port: u16) -> Segment {
+    segment([1, 2], [40_000, port], 0x02)
+}
+
+/// The RST that a closed port answers it with.
+fn refuses(port: u16) -> Segment {
+    segment([2, 1], [port, 40_000], 0x14)
+}
+
+fn segment(hosts: [u8; 2], ports: [u16; 2], flags: u8) -> Segment {
     let mut frame = [0u8; 54];
-    frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]);
+    frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, hosts[1], 2, 0, 0, 0, 0, hosts[0], 8, 0]);
     frame[14..24].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]);
-    frame[26..30].copy_from_slice(&[192, 0, 2, 1]);
-    frame[30..34].copy_from_slice(&[192, 0, 2, 2]);
-    frame[34..36].copy_from_slice(&40_000u16.to_be_bytes());
-    frame[36..38].copy_from_slice(&port.to_be_bytes());
-    frame[46..48].copy_from_slice(&[0x50, 0x02]);
+    frame[26..30].copy_from_slice(&[192, 0, 2, hosts[0]]);
+    frame[30..34].copy_from_slice(&[192, 0, 2, hosts[1]]);
+    frame[34..36].copy_from_slice(&ports[0].to_be_bytes());
+    frame[36..38].copy_from_slice(&ports[1].to_be_bytes());
+    frame[46..48].copy_from_slice(&[0x50, flags]);
     frame
 }
 
@@ -151,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_canary_is_found_at_every_threshold_and_with_the_kind_off() {
-        for text in ["ports = 5", "ports = 60", "enabled = false"] {
+        for text in ["ports = 10", "ports = 60", "enabled = false"] {
             let text = format!("[detect.port_scan]\n{text}");
             let file = Some((std::path::Path::new("x.toml"), text.as_str()));
             let config = Config::from_layers(file, std::iter::empty(), &[]).expect("valid");

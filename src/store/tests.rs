@@ -332,7 +332,7 @@ fn a_clock_that_was_set_right_by_years_is_believed_after_an_hour() {
 fn the_file_stays_below_its_largest_size_and_the_newest_stay() {
     let folder = TempDir::new().unwrap();
     let small = Options { max_bytes: 4 << 20, ..options() };
-    let (store, _) = Store::open(&file(&folder), small.clone(), at(NOON)).unwrap();
+    let (store, _) = Store::open(&file(&folder), small, at(NOON)).unwrap();
     let mut id = 0;
     for batch in 0..400 {
         let alerts: Vec<AlertRecord> = (0..50).map(|n| alert(id + n + 1, NOON + batch)).collect();
