@@ -113,7 +113,7 @@ export default {
     "A token opens the API, or the kiosk on a screen on the wall, without a password.",
     "Een sleutel opent zonder wachtwoord de API, of het wandscherm aan de muur.",
   ],
-  "tokens.none": ["There are no tokens", "Er zijn geen sleutels"],
+  "tokens.none": ["There are none yet.", "Er zijn er nog geen."],
   "tokens.add": ["Make a token", "Sleutel maken"],
   "tokens.name": ["What is it for?", "Waar is hij voor?"],
   "tokens.scope": ["It may", "Hij mag"],

@@ -495,7 +495,7 @@ fn the_log_says_who_did_what_from_where_and_not_what_was_typed() {
             ("Grandma", "log_in", "ok", ""),
             ("admin", "account_added", "ok", "Grandma"),
             ("admin", "log_in", "ok", ""),
-            ("", "claim", "ok", ""),
+            ("admin", "claim", "ok", ""),
         ]
     );
     assert!(entries.iter().all(|e| e["address"] == "127.0.0.1"));

@@ -9,6 +9,7 @@ use crate::logs::say;
 use crate::service;
 use crate::store::{Store, StoreError};
 use smol::Timer;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +53,16 @@ impl ResetFile {
 
 /// Takes the password away when the file asks for it; `code` claims the dashboard anew. Whether it did.
 pub(super) fn reset(app: &App, store: &Store, path: &Path, code: &str) -> bool {
+    reset_and(app, store, path, code, |path| std::fs::remove_file(path))
+}
+
+fn reset_and(
+    app: &App,
+    store: &Store,
+    path: &Path,
+    code: &str,
+    remove: impl Fn(&Path) -> io::Result<()>,
+) -> bool {
     let done = (|| {
         let ResetFile::Asks(path, mark) = ResetFile::of(path, store)? else { return Ok(None) };
         // Remembered first: whatever fails after that, it does not act again and again.
@@ -63,7 +74,7 @@ pub(super) fn reset(app: &App, store: &Store, path: &Path, code: &str) -> bool {
         Ok(None) => false,
         Ok(Some(path)) => {
             log::warn!("{}: the password is reset; every session and token has ended", path.display());
-            match std::fs::remove_file(&path) {
+            match remove(&path) {
                 Ok(()) => drop(store.set_setting(USED, None)),
                 Err(error) => log::warn!("{}: {error}; it has acted and can be deleted", path.display()),
             }
@@ -107,6 +118,43 @@ pub(super) async fn watch(app: Arc<App>, store: Arc<Store>, path: PathBuf) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{AuthMode, Limits, Setup, password};
+    use crate::store::Options;
+
+    fn claimed() -> (Arc<App>, Arc<Store>) {
+        let options = Options { cache_bytes: 1 << 20, max_bytes: 1 << 26, alert_days: 1, flush_seconds: 60 };
+        let store = Arc::new(Store::in_memory(options).expect("memory"));
+        let app = App::new(Setup {
+            store: store.clone(),
+            commands: smol::channel::bounded(1).0,
+            auth: AuthMode::Password,
+            claim_code: None,
+            session_days: 30,
+            limits: Limits::default(),
+            host: "pi".into(),
+            public_hosts: Vec::new(),
+            replay: false,
+        });
+        store.set_setting(password::SETTING, Some("a hash")).expect("memory");
+        (app.expect("an app"), store)
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_removed_acts_once_and_one_that_can_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("reset-password");
+        let (app, store) = claimed();
+        assert!(!reset(&app, &store, &path, "CODE") && app.claimed(), "it is not there");
+        std::fs::write(&path, "").expect("written");
+        let stuck = |_: &Path| Err(io::Error::from(io::ErrorKind::ReadOnlyFilesystem));
+        assert!(reset_and(&app, &store, &path, "CODE", stuck) && !app.claimed());
+        store.set_setting(password::SETTING, Some("a new one")).expect("memory");
+        assert!(!reset_and(&app, &store, &path, "CODE", stuck) && app.claimed(), "once");
+        std::fs::write(&path, "please").expect("written");
+        assert!(reset(&app, &store, &path, "CODE") && !app.claimed() && !path.exists());
+        let log = store.audit(None, 10).expect("memory");
+        assert_eq!(log.iter().map(|e| e.action.as_str()).collect::<Vec<_>>(), ["reset", "reset"]);
+    }
 
     #[test]
     fn the_file_asks_until_it_has_acted_and_a_newer_one_asks_again() {
