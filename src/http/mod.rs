@@ -6,8 +6,10 @@
 //! | file | its one job |
 //! |---|---|
 //! | `app` | what the loop shares with the routes, and how it publishes |
+//! | `hall` | caps, counts, bus and names: what the wire needs of any dashboard |
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
+//! | `forwarded` | what a trusted proxy says of a request |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
 //! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
@@ -24,7 +26,9 @@ mod audit;
 mod auth;
 mod convert;
 mod devices;
+mod forwarded;
 mod guard;
+mod hall;
 mod kiosk;
 mod monitor;
 mod mutes;
@@ -37,8 +41,9 @@ mod sse;
 mod tokens;
 mod wire;
 
-pub use app::{App, AuthMode, Limits, Setup, Stats};
-pub use wire::{ACCESS, bind, serve, serve_local};
+pub use app::{App, AuthMode, Setup};
+pub use hall::{Limits, Stats};
+pub use wire::{ACCESS, Site, bind, serve, serve_local};
 
 /// What every route gets.
 type State = std::sync::Arc<App>;
