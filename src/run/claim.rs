@@ -133,6 +133,7 @@ mod tests {
             limits: Limits::default(),
             host: "pi".into(),
             public_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             replay: false,
         });
         store.set_setting(password::SETTING, Some("a hash")).expect("memory");

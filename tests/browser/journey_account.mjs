@@ -161,7 +161,7 @@ await step("the second step is set up with a QR code and a code of the app", asy
   await go(viewer, "/account");
   await card(viewer, "Second step when logging in").getByRole("button", { name: "Set it up" }).click();
   await viewer.waitForSelector("dialog svg.qr path");
-  key = await viewer.locator("dialog").getByLabel("Key").inputValue();
+  key = await viewer.getByRole("textbox", { name: "Key" }).inputValue();
   await shot(viewer, "account-second-step");
   await viewer.fill('dialog input[name="code"]', codeOf(key, 7));
   await viewer.locator("dialog button.primary").click();
