@@ -3,7 +3,7 @@
 
 import { get, post } from "./api.js";
 import { fill, h } from "./dom.js";
-import { has, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { forgetKinds, loadKinds } from "./kinds.js";
 import { field } from "./parts.js";
@@ -90,9 +90,7 @@ function gateForm(parts, label, send) {
 
 function words(error) {
   if (error.status === 429 && error.retryAfter) return t("login.wait", { n: error.retryAfter });
-  const id = `login.${error.code}`;
-  // The monitor tells its clock with a wrong code: a clock that is off is why most are wrong.
-  return has(id) ? t(id, { time: /says ([^)]*)/.exec(error.message)?.[1] ?? "–" }) : error.message;
+  return error.message;
 }
 
 const logIn = (who) => post("/api/session", who, { quiet401: true });
@@ -111,7 +109,7 @@ function loginForm(enter, card) {
       await logIn(who);
     } catch (error) {
       if (error.code === "code_needed") return fill(card, codeForm(enter, who)).querySelector("input").focus();
-      if (error.code === "wrong_password") error.code = who.name ? "wrong_both" : error.code;
+      if (error.code === "wrong_password" && who.name) error.message = t("login.wrong_both");
       throw error;
     }
     return enter();

@@ -94,9 +94,12 @@ await step("the administrator comes in", async () => {
   if (code === "-") await logIn(owner, { secret: password });
   else {
     await go(owner, "/");
-    await owner.fill('input[name="code"]', code);
+    await owner.fill('input[name="code"]', "not-the-code");
     await owner.fill('input[name="password"]', password);
     await owner.fill('input[name="again"]', password);
+    await owner.click("button.primary");
+    await owner.waitForFunction(() => /not the claim code/.test(document.querySelector(".problem")?.textContent));
+    await owner.fill('input[name="code"]', code);
     await owner.click("button.primary");
   }
   await live(owner);

@@ -449,7 +449,7 @@ fn wrong_code(verdict: &Verdict) -> Refusal {
 /// A code that is wrong is often a clock that is.
 fn clock_words(message: &str) -> String {
     format!(
-        "{message} (the clock of this monitor says {})",
+        "{message} (the clock of this monitor says {} UTC)",
         &time::wall().to_string()[..19].replace('T', " ")
     )
 }
