@@ -111,7 +111,7 @@ export function tokens() {
   const { el, load } = listed(
     () => get("/api/tokens"),
     ({ tokens: all }, load) =>
-      all.length ? h("ul", { class: "plain-list people" }, all.map((k) => token(k, load))) : empty(t("tokens.none"), t("tokens.why")),
+      all.length ? h("ul", { class: "plain-list people" }, all.map((k) => token(k, load))) : h("p", {}, t("tokens.none")),
   );
   return [h("p", { class: "muted" }, t("tokens.why")), el, h("p", { class: "after-list" }, button(t("tokens.add"), () => make(load)))];
 }

@@ -1,6 +1,6 @@
 // Talks to the server. Every failure becomes an `ApiError` with words for a person.
 
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
 
 /** What went wrong: `status` 0 when the server was not reached; `fields` names what is wrong with each of several. */
 export class ApiError extends Error {
@@ -15,6 +15,14 @@ let onExpired = () => {};
 /** Called when an answer says that there is no session (any more). */
 export const whenExpired = (f) => (onExpired = f);
 
+// In the language of the page where a person may well meet it; as the monitor says it otherwise.
+function inWords({ code, message }) {
+  // With a wrong code of a telephone the monitor tells its clock: a clock that is off is why most are wrong.
+  const time = /clock of this monitor says ([^)]*)/.exec(message)?.[1];
+  const id = `said.${code}${time ? ".clock" : ""}`;
+  return has(id) ? t(id, { time }) : message;
+}
+
 async function problem(response) {
   let error = {};
   try {
@@ -22,7 +30,7 @@ async function problem(response) {
   } catch {
     /* not JSON: the status must do */
   }
-  const words = error.message || t("error.status", { status: response.status });
+  const words = inWords(error) || t("error.status", { status: response.status });
   const wait = Number(response.headers.get("Retry-After")) || undefined;
   return new ApiError(response.status, error.code ?? "", words, wait, error.fields);
 }

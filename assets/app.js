@@ -92,7 +92,7 @@ function buildFrame() {
         },
         icon("theme"),
       ),
-      h("a", { class: "button plain", href: "/account", "aria-label": t("nav.account"), title: t("nav.account") }, icon("person")),
+      h("a", { class: "button plain", href: "/account", "data-nav": "account", "aria-label": t("nav.account"), title: t("nav.account") }, icon("person")),
       link,
     ),
   );

@@ -13,7 +13,7 @@ import { twoFactor } from "./two_factor.js";
 const SHORTEST = 8;
 
 export function accountView(view) {
-  const page = h("div", { class: "page" });
+  const page = h("div", { class: "page account" });
   const draw = () => fill(page, head(), state.me ? parts(view, draw) : h("p", { class: "muted" }, t("loading")));
   view.on("me", draw);
   draw();

@@ -240,7 +240,7 @@ fn check_says_of_each_part_what_is_right() {
     }
     let folder = folder();
     let checked = done(&mut check(folder.path()));
-    let parts = ["settings", "capture", "detectors", "store", "dashboard"];
+    let parts = ["settings", "capture", "detectors", "store", "dashboard", "reset file"];
     assert_eq!(checked.fine().lines().count(), parts.len(), "{checked:?}");
     for (line, part) in checked.out.lines().zip(parts) {
         assert!(line.starts_with(&format!("ok     {part}")), "{line}");

@@ -35,6 +35,11 @@ fn hostile_requests_are_refused_and_the_next_one_is_answered() {
             "GET /healthz HTTP/1.1\r\nhost: localhost\r\ncookie: session=café\r\n\r\n",
             &[400],
         ),
+        (
+            "UTF-8 in the name of a browser",
+            "GET /healthz HTTP/1.1\r\nhost: localhost\r\nuser-agent: café\r\n\r\n",
+            &[200],
+        ),
         ("UTF-8 in the path", "GET /café HTTP/1.1\r\nhost: localhost\r\n\r\n", &[400, 404]),
         ("one endless header", &long, &[431]),
         ("too many headers", &many, &[431]),

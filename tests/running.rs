@@ -222,3 +222,37 @@ fn the_claim_code_goes_once_it_was_used_and_the_socket_when_the_monitor_stops() 
     assert!(dir.path().join("monitor.sock").exists(), "the first one's socket stays");
     assert!(running.stop());
 }
+
+#[test]
+fn a_file_on_the_boot_partition_takes_a_forgotten_password_away() {
+    let Some(lan) = Lan::new() else { return };
+    let dir = tempfile::tempdir().expect("a folder");
+    let (kept, file) = (dir.path().join("claim-code"), dir.path().join("reset-password"));
+    let settings = format!("[dashboard]\nreset_file = {:?}\n", file.to_str().expect("UTF-8"));
+    std::fs::write(dir.path().join("config.toml"), settings).expect("written");
+    let post = |path: &'static str, body: Value| {
+        lan.at_viewer(move || client::ask(dashboard(), "POST", path, "", Some(&body.to_string())))
+    };
+    let code = || std::fs::read_to_string(&kept).expect("a claim code").trim().to_owned();
+
+    let running = Running::start(&lan, dir.path());
+    let claimed = post("/api/claim", json!({ "code": code(), "password": "one that is forgotten" }));
+    let header = format!("cookie: {}\r\n", claimed.cookie());
+    assert_eq!(claimed.status, 204);
+    assert!(running.stop());
+    std::fs::write(&file, "").expect("the owner puts it there");
+
+    let running = Running::start(&lan, dir.path());
+    assert!(!file.exists(), "it is used up");
+    assert_eq!(post("/api/session", json!({ "password": "one that is forgotten" })).status, 409);
+    let inside = lan.at_viewer(move || client::ask(dashboard(), "GET", "/api/alerts", &header, None));
+    assert_eq!(inside.status, 401, "who was logged in is out");
+    assert_eq!(post("/api/claim", json!({ "code": code(), "password": "a new one to keep" })).status, 204);
+    assert!(running.stop());
+
+    let running = Running::start(&lan, dir.path());
+    assert_eq!(post("/api/session", json!({ "password": "a new one to keep" })).status, 204);
+    assert!(running.stop());
+    let log = std::fs::read_to_string(dir.path().join("log")).expect("a log");
+    assert!(!log.contains("is reset"), "{log}");
+}

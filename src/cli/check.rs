@@ -54,6 +54,7 @@ impl Check {
         ));
         parts.push(("store", store(&config)));
         parts.push(("dashboard", dashboard(&config)));
+        parts.push(("reset file", Ok(reset_file(&config))));
         parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
         parts.extend(config.network.geoip.iter().map(|path| ("places", places(path))));
         for (part, verdict) in &parts {
@@ -110,6 +111,19 @@ fn dashboard(config: &Config) -> Verdict {
             Err(format!("{address} is in use, perhaps by a running monitor; dashboard.port chooses another"))
         }
         (_, Err(error)) => Err(format!("{address}: {error}")),
+    }
+}
+
+/// What the file is up to that takes a forgotten password away.
+fn reset_file(config: &Config) -> String {
+    let path = &config.dashboard.reset_file;
+    match run::ResetFile::look(path, None) {
+        run::ResetFile::Absent => {
+            format!("{} is not there; making it resets a forgotten password", path.display())
+        }
+        run::ResetFile::Asks(path, _) | run::ResetFile::Used(path) => {
+            format!("{} is there: it takes the password away, once", path.display())
+        }
     }
 }
 

@@ -164,6 +164,10 @@ section! {
         /// Names under which this dashboard is reached, beside its addresses and host name. Others are refused, so
         /// that a web page elsewhere cannot pose as it.
         public_hosts: Vec<String> = Vec::new();
+        /// A file that, once it is there, takes the administrator's password and second factor away, ends every session
+        /// and token, and has a new claim code printed. For owners who forgot theirs: whoever can put a file on the card
+        /// owns the machine. Looked for at start and once a minute, by this name or with ".txt" behind it.
+        reset_file: PathBuf = "/boot/firmware/netmonitor/reset-password".into();
         /// Addresses and networks of reverse proxies in front of this dashboard, such as ["127.0.0.1"]: what they say in
         /// X-Forwarded-For, -Proto, -Host and -Prefix is believed. Name nothing else here: whoever is named can claim any
         /// address for its clients. nginx/netmonitor.conf is an example of such a proxy.

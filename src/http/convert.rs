@@ -65,9 +65,14 @@ pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -
     for name in READ {
         for value in parts.headers.get_all(name) {
             // http_types' own way of setting a header ends the process on a byte above 127.
-            let value = http_types::headers::HeaderValue::from_bytes(value.as_bytes().to_vec())
-                .map_err(|_| Refusal::bad(format!("the {name} header holds something other than ASCII")))?;
-            converted.append_header(name, value);
+            match http_types::headers::HeaderValue::from_bytes(value.as_bytes().to_vec()) {
+                Ok(value) => converted.append_header(name, value),
+                // It is shown in a list of sessions and nothing else.
+                Err(_) if name == "user-agent" => {}
+                Err(_) => {
+                    return Err(Refusal::bad(format!("the {name} header holds something other than ASCII")));
+                }
+            }
         }
     }
     converted.set_version(Some(match parts.version {

@@ -54,7 +54,9 @@ pub async fn login(mut request: Request<State>) -> Answer {
 pub async fn claim(mut request: Request<State>) -> Answer {
     let wanted: Claim = query::body(&mut request).await?;
     let (app, from) = (request.state(), caller(&request)?);
-    with_cookie(&app.auth.claim(&app.store, from, &wanted.code, &wanted.password).await?)
+    let begun = app.auth.claim(&app.store, from, &wanted.code, &wanted.password).await?;
+    let name = app.auth.accounts.named(None).map(|account| account.name).unwrap_or_default();
+    Ok(audit::by(with_cookie(&begun)?, name))
 }
 
 /// GET `/api/session`: who is logged in.

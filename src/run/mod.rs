@@ -4,12 +4,14 @@
 //! answers commands; HTTP has its own tasks. They share the [`Monitor`] in a `RefCell` that nobody holds across an
 //! await, so there is no lock and no waiting.
 
+mod claim;
 mod lists;
 mod monitor;
 mod report;
 mod selftest;
 mod settings;
 
+pub use claim::ResetFile;
 pub use lists::{ListStatus, Lists, Loading};
 pub use monitor::{Kept, Monitor};
 pub use report::kinds;
@@ -201,7 +203,8 @@ pub fn run(config: Config) -> Result<(), RunError> {
             executor.spawn(follow_lists(monitor.clone())).detach();
         }
         if served.listener.is_some() {
-            executor.spawn(forget_claim_code(served.app.clone())).detach();
+            let (app, store) = (served.app.clone(), monitor.borrow().store());
+            executor.spawn(claim::watch(app, store, config.dashboard.reset_file.clone())).detach();
         }
         service::notify("READY=1");
         until_stopped(&executor, &monitor, served).await
@@ -306,12 +309,9 @@ fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Resul
     for url in urls(dashboard.host.0, port, all) {
         say(&format!("dashboard: {url}"));
     }
+    claim::reset(&app, &monitor.store(), &dashboard.reset_file, &code);
     if !app.claimed() {
-        let kept = service::keep_claim_code(&service::run_dir(), &code);
-        say(&format!("claim code: {code} (opens the dashboard the first time, to set a password)"));
-        if let Err(error) = kept {
-            log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
-        }
+        claim::show(&code);
     }
     Ok(Served { app, listener: Some(listener), socket: None, commands })
 }
@@ -419,14 +419,6 @@ async fn follow_lists(monitor: Rc<RefCell<Monitor>>) {
         }
         monitor.borrow_mut().take_lists(loading);
     }
-}
-
-/// Removes the claim code's file once it was used, or when an earlier run left one.
-async fn forget_claim_code(app: Arc<App>) {
-    while !app.claimed() {
-        Timer::after(Duration::from_secs(1)).await;
-    }
-    service::forget_claim_code(&service::run_dir());
 }
 
 /// Brings the second, the snapshot, and systemd's watchdog.

@@ -131,7 +131,7 @@ impl Accounts {
             last_login: None,
         };
         all.push(account.clone());
-        save(store, SETTING, &*all)?;
+        save(store, SETTING, &all)?;
         Ok(account)
     }
 
@@ -154,7 +154,7 @@ impl Accounts {
         let mut all = lock(&self.all);
         let Some(account) = all.iter_mut().find(|account| account.id == id) else { return Ok(()) };
         how(account);
-        save(store, SETTING, &*all)
+        save(store, SETTING, &all)
     }
 
     /// Deletes a viewer: what it was.
@@ -166,7 +166,7 @@ impl Accounts {
         let mut all = lock(&self.all);
         let Some(at) = all.iter().position(|account| account.id == id) else { return Ok(None) };
         let gone = all.remove(at);
-        save(store, SETTING, &*all)?;
+        save(store, SETTING, &all)?;
         lock(&self.offers).remove(&id);
         Ok(Some(gone))
     }

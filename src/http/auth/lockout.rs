@@ -120,7 +120,11 @@ impl Queue {
         let of_address = places.iter().filter(|(address, _)| *address == held.0).count();
         let of_class = places.iter().filter(|(_, other)| *other == suspect).count();
         if of_address >= PLACES_EACH || of_class >= if suspect { PLACES_SUSPECT } else { PLACES_OTHERS } {
-            return Err(Refusal::busy("busy", "many are logging in just now; try again in a moment", 2));
+            return Err(Refusal::busy(
+                "logins_busy",
+                "many are logging in just now; try again in a moment",
+                2,
+            ));
         }
         places.push(held);
         Ok(Place { queue: self.clone(), held })

@@ -192,13 +192,13 @@ impl Auth {
     /// Logs in.
     pub async fn login(&self, store: &Store, from: Caller, attempt: Attempt<'_>) -> Result<Begun, Refusal> {
         let account = self.prove(store, from.peer, attempt, true).await?;
-        let now = time::wall().secs();
-        self.accounts.change(store, account.id, |account| account.last_login = Some(now))?;
         self.begin(store, account.id, from)
     }
 
     /// Begins a session.
     pub fn begin(&self, store: &Store, account: u64, from: Caller) -> Result<Begun, Refusal> {
+        let now = time::wall().secs();
+        self.accounts.change(store, account, |account| account.last_login = Some(now))?;
         let address = from.peer.to_string();
         self.sessions.begin(store, Newcomer { account, token: None, address, browser: from.browser })
     }
@@ -449,7 +449,7 @@ fn wrong_code(verdict: &Verdict) -> Refusal {
 /// A code that is wrong is often a clock that is.
 fn clock_words(message: &str) -> String {
     format!(
-        "{message} (the clock of this monitor says {})",
+        "{message} (the clock of this monitor says {} UTC)",
         &time::wall().to_string()[..19].replace('T', " ")
     )
 }

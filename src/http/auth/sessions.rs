@@ -119,7 +119,7 @@ impl Sessions {
         if now.saturating_sub(session.written).abs() >= WRITE_EVERY {
             session.written = now;
             // Not worth refusing anyone for; the store itself says what is wrong with it.
-            let _ = save(store, SETTING, &*all);
+            let _ = save(store, SETTING, &all);
         }
         Some(found)
     }
@@ -152,7 +152,7 @@ impl Sessions {
             written: now,
         });
         *next += 1;
-        save(store, SETTING, &*all)?;
+        save(store, SETTING, &all)?;
         Ok(Begun { token, seconds: if kiosk { KIOSK_SECONDS } else { self.seconds } })
     }
 
@@ -164,7 +164,7 @@ impl Sessions {
         all.retain(|session| !which(session));
         let ended = before - all.len();
         if ended > 0 {
-            save(store, SETTING, &*all)?;
+            save(store, SETTING, &all)?;
         }
         Ok(ended)
     }

@@ -91,7 +91,7 @@ impl Tokens {
         if now.saturating_sub(kept.written).abs() >= WRITE_EVERY {
             kept.written = now;
             // Not worth refusing anyone for; the store itself says what is wrong with it.
-            let _ = save(store, SETTING, &*all);
+            let _ = save(store, SETTING, &all);
         }
         Some(found)
     }
@@ -126,7 +126,7 @@ impl Tokens {
             written: 0,
         };
         all.push(kept.clone());
-        save(store, SETTING, &*all)?;
+        save(store, SETTING, &all)?;
         Ok((kept, token))
     }
 
@@ -135,7 +135,7 @@ impl Tokens {
         let mut all = lock(&self.0);
         let Some(at) = all.iter().position(|t| t.id == id) else { return Ok(None) };
         let gone = all.remove(at);
-        save(store, SETTING, &*all)?;
+        save(store, SETTING, &all)?;
         Ok(Some(gone))
     }
 
