@@ -1,5 +1,6 @@
 // Talks to the server. Every failure becomes an `ApiError` with words for a person.
 
+import { below } from "./base.js";
 import { t } from "./i18n.js";
 
 /** What went wrong: `status` 0 when the server was not reached. */
@@ -37,7 +38,7 @@ export async function request(method, path, body, { quiet401 = false } = {}) {
   }
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(below(path), options);
   } catch {
     throw new ApiError(0, "unreachable", t("error.unreachable"));
   }
