@@ -155,14 +155,33 @@ async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
 }
 
 /// A connection of its own task, where there is room.
-fn admit<S>(shared: &Rc<Shared>, stream: S, peer: Peer)
+fn admit<T: 'static>(shared: &Rc<Shared>, stream: Async<T>, peer: Peer)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    Async<T>: AsyncRead + AsyncWrite + Unpin,
 {
-    match Place::take(shared, peer) {
-        Some(place) => shared.executor.spawn(survive(connection(stream, peer, place))).detach(),
-        None => turn_away(shared, stream),
-    }
+    let Some(place) = Place::take(shared, peer) else { return turn_away(shared, stream) };
+    let work = async move {
+        if !speaks(&stream, &place.shared.site.hall).await {
+            return;
+        }
+        // What a stream begins with is sent before anyone else's is put together.
+        let watching = Box::pin(connection(stream, peer, &place.shared)).await;
+        if let Some((stream, Taken { head, subscription, _share })) = watching {
+            sse::stream(stream, head, subscription).await;
+        }
+        drop(place);
+    };
+    shared.executor.spawn(survive(work)).detach();
+}
+
+/// Whether a client says something. Until it does nothing is set up for it: a thousand that come at once, and those who
+/// hold connections in reserve, cost no buffers.
+async fn speaks<T>(stream: &Async<T>, hall: &Hall) -> bool {
+    let silent = async {
+        async { _ = Timer::after(HEAD_TIME).await }.or(hall.stopping()).await;
+        false
+    };
+    async { stream.readable().await.is_ok() }.or(silent).await
 }
 
 /// Connections that cannot be accepted: out of descriptors, most likely, and those that end will free some.
@@ -294,18 +313,21 @@ impl Drop for Share {
     }
 }
 
-/// The stream that a request asked for, the head of its answer, and its client's share.
-type Taken = Rc<RefCell<Option<(Vec<u8>, Subscription, Option<Share>)>>>;
+/// The stream that a request asked for: the head of its answer, what follows, and its client's share.
+struct Taken {
+    head: Vec<u8>,
+    subscription: Subscription,
+    _share: Option<Share>,
+}
 
-/// Serves one connection to its end, or until a request on it becomes an event stream: then a smaller task goes on
-/// with the socket, and hyper's buffers are freed.
-async fn connection<S>(stream: S, peer: Peer, place: Place)
+/// Serves one connection to its end, or until a request on it becomes an event stream: then the socket is given back,
+/// and hyper's buffers are freed.
+async fn connection<S>(stream: S, peer: Peer, shared: &Rc<Shared>) -> Option<(Paced<S>, Taken)>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let blocked = Rc::new(Cell::new(false));
-    let taken = Taken::default();
-    let shared = place.shared.clone();
+    let taken: Rc<RefCell<Option<Taken>>> = Rc::default();
     let service = service_fn(|request| {
         let (shared, taken) = (shared.clone(), taken.clone());
         Box::pin(async move {
@@ -313,7 +335,8 @@ where
             match answer.ext_mut().remove::<Subscription>() {
                 None => convert::answer(answer).await,
                 Some(subscription) => {
-                    *taken.borrow_mut() = Some((convert::stream_head(&answer), subscription, share));
+                    let head = convert::stream_head(&answer);
+                    *taken.borrow_mut() = Some(Taken { head, subscription, _share: share });
                     pending().await
                 }
             }
@@ -337,17 +360,12 @@ where
     })
     .await;
     let stream = http.into_parts().io;
-    match taken.take() {
-        Some((head, subscription, share)) => {
-            let work = async move {
-                sse::stream(stream, head, subscription).await;
-                drop((place, share));
-            };
-            shared.executor.spawn(survive(work)).detach();
-        }
-        None if failed => linger(stream).await,
-        None => {}
+    let taken = taken.take();
+    if taken.is_none() && failed {
+        linger(stream).await;
+        return None;
     }
+    taken.map(|taken| (stream, taken))
 }
 
 /// One request: its answer, and its client's share for as long as that takes.
