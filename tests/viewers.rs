@@ -38,8 +38,8 @@ const TOO_MANY: usize = 5_000;
 const DELAY: i64 = 250_000;
 /// Resident memory, KiB: of a release in all (`NETMONITOR_TEST_BINARY=target/release/netmonitor`), of any other build what
 /// it has beside its code, which is several times as large there.
-const MEMORY: u64 = 16_000_000 / 1024;
-const BESIDE_CODE: u64 = 10_000_000 / 1024;
+const MEMORY: u64 = 16 << 10;
+const BESIDE_CODE: u64 = 8 << 10;
 
 /// What the crowd looks at.
 struct Dashboard {

@@ -28,7 +28,7 @@ use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -166,8 +166,8 @@ where
         }
         // What a stream begins with is sent before anyone else's is put together.
         let watching = Box::pin(connection(stream, peer, &place.shared)).await;
-        if let Some((stream, Taken { head, subscription, _share })) = watching {
-            sse::stream(stream, head, subscription).await;
+        if let Some((watching, _share)) = watching {
+            watching.await;
         }
         drop(place);
     };
@@ -207,10 +207,15 @@ impl Trouble {
 }
 
 /// A panic in one connection ends that connection, not the monitor.
-async fn survive(work: impl Future<Output = ()>) {
-    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-        log::error!("dashboard: a connection failed on a defect in this program; please report it");
-    }
+fn survive(work: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    // In a box, and no async function, which would hold room for it twice: a thousand viewers are a thousand of these.
+    let mut work = Box::pin(work);
+    poll_fn(move |cx| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).unwrap_or_else(|_| {
+            log::error!("dashboard: a connection failed on a defect in this program; please report it");
+            Poll::Ready(())
+        })
+    })
 }
 
 /// Tells a client that there is no room, as well as one write that does not wait can.
@@ -317,12 +322,16 @@ impl Drop for Share {
 struct Taken {
     head: Vec<u8>,
     subscription: Subscription,
-    _share: Option<Share>,
+    share: Option<Share>,
 }
 
-/// Serves one connection to its end, or until a request on it becomes an event stream: then the socket is given back,
-/// and hyper's buffers are freed.
-async fn connection<S>(stream: S, peer: Peer, shared: &Rc<Shared>) -> Option<(Paced<S>, Taken)>
+/// Serves one connection to its end, or until a request on it becomes an event stream: then hyper's buffers are freed,
+/// and the work that is left is given back, with its client's share.
+async fn connection<S>(
+    stream: S,
+    peer: Peer,
+    shared: &Rc<Shared>,
+) -> Option<(Pin<Box<impl Future<Output = ()> + use<S>>>, Option<Share>)>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -336,7 +345,7 @@ where
                 None => convert::answer(answer).await,
                 Some(subscription) => {
                     let head = convert::stream_head(&answer);
-                    *taken.borrow_mut() = Some(Taken { head, subscription, _share: share });
+                    *taken.borrow_mut() = Some(Taken { head, subscription, share });
                     pending().await
                 }
             }
@@ -365,7 +374,8 @@ where
         linger(stream).await;
         return None;
     }
-    taken.map(|taken| (stream, taken))
+    taken
+        .map(|Taken { head, subscription, share }| (Box::pin(sse::stream(stream, head, subscription)), share))
 }
 
 /// One request: its answer, and its client's share for as long as that takes.
