@@ -41,6 +41,12 @@ pub fn allow_files(wanted: u64) -> bool {
             && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).is_ok()
 }
 
+/// Lets this process, and what it starts, open few files only until it asks for more.
+pub fn allow_few_files() {
+    let limit = Rlimit { current: Some(256), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, limit).expect("less is always possible");
+}
+
 impl Crowd {
     /// Opens `count` streams with these header lines; returns when each has begun, 20 s later at most.
     pub fn gather(address: SocketAddr, headers: &str, count: usize) -> Crowd {
