@@ -1,5 +1,6 @@
 // Talks to the server. Every failure becomes an `ApiError` with words for a person.
 
+import { below } from "./base.js";
 import { has, t } from "./i18n.js";
 
 /** What went wrong: `status` 0 when the server was not reached; `fields` names what is wrong with each of several. */
@@ -45,7 +46,7 @@ export async function request(method, path, body, { quiet401 = false } = {}) {
   }
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(below(path), options);
   } catch {
     throw new ApiError(0, "unreachable", t("error.unreachable"));
   }

@@ -1,6 +1,7 @@
 // Entry: the frame around all pages, the routes, and what the whole page listens to.
 
 import { whenExpired } from "./api.js";
+import { below, here, inside } from "./base.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { languageChanged, second } from "./format.js";
 import { lang, setLang, t, tn } from "./i18n.js";
@@ -148,7 +149,7 @@ function showSnapshot() {
 /** Shows the page of the address bar. */
 function route() {
   for (const f of cleanups.splice(0)) f();
-  const path = location.pathname.replace(/(.)\/+$/, "$1");
+  const path = here().replace(/(.)\/+$/, "$1");
   const [pattern, view, id] = ROUTES.find(([p]) => p.test(path)) ?? [/.*/, notFound, "none"];
   let args;
   try {
@@ -179,8 +180,8 @@ function route() {
 
 /** Goes to a path of this page. */
 function go(path, { replace = false } = {}) {
-  if (replace) history.replaceState(null, "", path);
-  else history.pushState(null, "", path);
+  if (replace) history.replaceState(null, "", below(path));
+  else history.pushState(null, "", below(path));
   route();
 }
 
@@ -189,7 +190,7 @@ function notFound() {
     "section",
     { class: "card lone" },
     h("h1", {}, t("404.title")),
-    h("p", {}, t("404.why", { path: location.pathname })),
+    h("p", {}, t("404.why", { path: here() })),
     h("p", {}, h("a", { class: "button primary", href: "/" }, t("404.back"))),
   );
 }
@@ -242,18 +243,19 @@ document.addEventListener("click", (event) => {
   )
     return;
   const url = new URL(a.href);
-  if (url.origin !== location.origin || a.target || a.hasAttribute("download") || url.pathname.startsWith("/api/"))
+  const path = inside(url.pathname);
+  if (url.origin !== location.origin || a.target || a.hasAttribute("download") || !path || path.startsWith("/api/"))
     return;
   event.preventDefault();
-  go(url.pathname + url.search + url.hash);
+  go(path + url.search + url.hash);
 });
 addEventListener("popstate", route);
 document.addEventListener("languagewish", (event) => changeLanguage(event.detail));
 document.addEventListener("themewish", (event) => setTheme(event.detail));
 
 whenExpired(() => {
-  if (location.pathname === "/login") return;
-  const back = location.pathname + location.search;
+  if (here() === "/login") return;
+  const back = here() + location.search;
   if (state.snapshot) toast(t("session.expired"));
   stop();
   go(back === "/" ? "/login" : `/login?next=${encodeURIComponent(back)}`, { replace: true });
@@ -279,12 +281,12 @@ setInterval(() => document.hidden || freshenTimes(), 15_000);
 
 buildFrame();
 installKeys({ go, search });
-if (location.pathname !== "/login") start();
+if (here() !== "/login") start();
 loadKindsWhenIn();
 route();
 
 function loadKindsWhenIn() {
-  if (location.pathname !== "/login") loadKinds().then(() => state.link.status !== "out" && redrawQuietly());
+  if (here() !== "/login") loadKinds().then(() => state.link.status !== "out" && redrawQuietly());
 }
 
 // Titles of kinds arrived after the first drawing: only pages that show them are drawn again.

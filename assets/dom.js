@@ -1,5 +1,7 @@
 // Builds elements. Text becomes text nodes and nothing else: no string is ever parsed as markup.
 
+import { below } from "./base.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 // Characters that reorder or hide text around them. Names come from strangers, so they never reach the page.
@@ -8,7 +10,7 @@ const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060
 /** Text fit to be shown, whoever wrote it. */
 export const clean = (text) => String(text).replace(TREACHEROUS, "");
 
-/** An element: `h("a", { class: "x", href: "/", onclick: f }, "text", child, [children], null)`. */
+/** An element: `h("a", { class: "x", href: "/", onclick: f }, "text", child, [children], null)`; "/" is the overview. */
 export function h(tag, props, ...children) {
   const el = document.createElement(tag);
   apply(el, props);
@@ -29,9 +31,12 @@ function apply(el, props) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") el[name] = value;
-    else el.setAttribute(name, value === true ? "" : name === "title" ? clean(value) : value);
+    else el.setAttribute(name, value === true ? "" : fit(name, value));
   }
 }
+
+// An address is written from the top of the dashboard; a title is text that people see.
+const fit = (name, value) => (name === "title" ? clean(value) : name === "href" ? below(value) : value);
 
 function nodes(children) {
   return children
@@ -54,7 +59,7 @@ export function setText(el, text) {
 
 /** Sets or removes an attribute only when it differs. */
 export function setAttr(el, name, value) {
-  const wanted = name === "title" && value ? clean(value) : value;
+  const wanted = value ? fit(name, value) : value;
   if (wanted === null || wanted === undefined || wanted === false) el.removeAttribute(name);
   else if (el.getAttribute(name) !== String(wanted)) el.setAttribute(name, wanted);
 }

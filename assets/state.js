@@ -2,6 +2,7 @@
 // the server is away it tries again, ever more slowly, and says since when.
 
 import { get, query } from "./api.js";
+import { below } from "./base.js";
 
 const HISTORY_SECONDS = 300;
 const OPEN_KEPT = 300;
@@ -154,7 +155,7 @@ async function connect() {
 }
 
 function openStream(mine) {
-  const source = new EventSource("/api/events");
+  const source = new EventSource(below("/api/events"));
   let opened = false;
   stream = source;
   const listen = (type, f) =>

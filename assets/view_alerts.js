@@ -3,6 +3,7 @@
 import { acknowledge, mute, muteList } from "./actions.js";
 import { alertDetail } from "./alert_detail.js";
 import { get, query } from "./api.js";
+import { below } from "./base.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { count, duration } from "./format.js";
 import { t, tn } from "./i18n.js";
@@ -65,7 +66,7 @@ export function alertsView(view) {
 
   function changed() {
     remember();
-    csv.href = `/api/alerts${query({ ...askedFor(filter), format: "csv" })}`;
+    csv.href = below(`/api/alerts${query({ ...askedFor(filter), format: "csv" })}`);
     load();
   }
 
@@ -73,7 +74,7 @@ export function alertsView(view) {
     const { q, severity, state: which, source, target, kind } = filter;
     const shownState = which === "open" ? "" : which;
     const search = query({ severity, state: shownState, q, source, target, kind, id: selected });
-    history.replaceState(null, "", `/alerts${search}`);
+    history.replaceState(null, "", below(`/alerts${search}`));
   }
 
   async function load(append = false) {

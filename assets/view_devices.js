@@ -2,6 +2,7 @@
 // stay smooth.
 
 import { get, query } from "./api.js";
+import { below } from "./base.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { bytes, count, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
@@ -155,7 +156,7 @@ export function devicesView(view) {
     const usual = want.sort === COLUMNS[5] && want.down;
     const place = usual ? {} : { sort: want.sort.id, dir: want.down ? "down" : "up" };
     const path = query({ q: want.q, show: want.show === "all" ? "" : want.show, ...place });
-    history.replaceState(null, "", `/devices${path}`);
+    history.replaceState(null, "", below(`/devices${path}`));
     const keep = Math.max(CHUNK, Math.min(body.children.length, sorted.length));
     fill(body, sorted.slice(0, keep).map(row));
     const online = all.filter((d) => d.online).length;

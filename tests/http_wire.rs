@@ -300,3 +300,36 @@ fn stopping_takes_less_than_a_second_whoever_is_connected() {
     assert!(rest.contains(r#""state":"closing""#), "{rest}");
     assert_eq!(idle.read(&mut [0]).expect("closed in order"), 0);
 }
+
+#[test]
+fn behind_a_trusted_proxy_each_client_has_a_share_of_its_own_and_hostile_headers_are_refused() {
+    let limits = Limits { connections: 20, connections_per_address: 2, viewers: 10 };
+    let fake = fake::start(|setup| {
+        setup.limits = limits;
+        setup.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    });
+    let watch = |client: &str| {
+        let mut stream = connect(fake.address);
+        let request =
+            format!("GET /api/events HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {client}\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        (read(&mut stream, true).status, stream)
+    };
+    let watching = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"].map(watch);
+    assert_eq!(watching.each_ref().map(|(status, _)| *status), [200, 200, 503, 200]);
+    drop(watching);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(watch("192.0.2.1").0, 200, "leaving makes room");
+    for hostile in
+        ["prefix: //evil.example", "prefix: /caf\u{e9}", "host: \u{e9}", "host: a b", "prefix: /\"><b>"]
+    {
+        let answer = ask(fake.address, "GET", "/login", &format!("x-forwarded-{hostile}\r\n"), None);
+        assert_eq!(answer.status, 400, "{hostile}");
+    }
+    let hostile = "x-forwarded-for: \u{e9},,;,unknown\r\nx-forwarded-proto: \u{2028}\r\n";
+    assert!([200, 400].contains(&ask(fake.address, "GET", "/login", hostile, None).status));
+    let sane = "x-forwarded-prefix: /netmonitor/\r\nx-forwarded-host: monitor.example\r\n";
+    assert!(ask(fake.address, "GET", "/login", sane, None).body.contains(r#"<base href="/netmonitor/">"#));
+    let renamed = "x-forwarded-host: evil.example\r\n";
+    assert_eq!(ask(fake.address, "GET", "/login", renamed, None).status, 421);
+}

@@ -28,7 +28,7 @@ use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -155,14 +155,33 @@ async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
 }
 
 /// A connection of its own task, where there is room.
-fn admit<S>(shared: &Rc<Shared>, stream: S, peer: Peer)
+fn admit<T: 'static>(shared: &Rc<Shared>, stream: Async<T>, peer: Peer)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    Async<T>: AsyncRead + AsyncWrite + Unpin,
 {
-    match Place::take(shared, peer) {
-        Some(place) => shared.executor.spawn(survive(connection(stream, peer, place))).detach(),
-        None => turn_away(shared, stream),
-    }
+    let Some(place) = Place::take(shared, peer) else { return turn_away(shared, stream) };
+    let work = async move {
+        if !speaks(&stream, &place.shared.site.hall).await {
+            return;
+        }
+        // What a stream begins with is sent before anyone else's is put together.
+        let watching = Box::pin(connection(stream, peer, &place.shared)).await;
+        if let Some((watching, _share)) = watching {
+            watching.await;
+        }
+        drop(place);
+    };
+    shared.executor.spawn(survive(work)).detach();
+}
+
+/// Whether a client says something. Until it does nothing is set up for it: a thousand that come at once, and those who
+/// hold connections in reserve, cost no buffers.
+async fn speaks<T>(stream: &Async<T>, hall: &Hall) -> bool {
+    let silent = async {
+        async { _ = Timer::after(HEAD_TIME).await }.or(hall.stopping()).await;
+        false
+    };
+    async { stream.readable().await.is_ok() }.or(silent).await
 }
 
 /// Connections that cannot be accepted: out of descriptors, most likely, and those that end will free some.
@@ -188,10 +207,15 @@ impl Trouble {
 }
 
 /// A panic in one connection ends that connection, not the monitor.
-async fn survive(work: impl Future<Output = ()>) {
-    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-        log::error!("dashboard: a connection failed on a defect in this program; please report it");
-    }
+fn survive(work: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    // In a box, and no async function, which would hold room for it twice: a thousand viewers are a thousand of these.
+    let mut work = Box::pin(work);
+    poll_fn(move |cx| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).unwrap_or_else(|_| {
+            log::error!("dashboard: a connection failed on a defect in this program; please report it");
+            Poll::Ready(())
+        })
+    })
 }
 
 /// Tells a client that there is no room, as well as one write that does not wait can.
@@ -294,18 +318,25 @@ impl Drop for Share {
     }
 }
 
-/// The stream that a request asked for, the head of its answer, and its client's share.
-type Taken = Rc<RefCell<Option<(Vec<u8>, Subscription, Option<Share>)>>>;
+/// The stream that a request asked for: the head of its answer, what follows, and its client's share.
+struct Taken {
+    head: Vec<u8>,
+    subscription: Subscription,
+    share: Option<Share>,
+}
 
-/// Serves one connection to its end, or until a request on it becomes an event stream: then a smaller task goes on
-/// with the socket, and hyper's buffers are freed.
-async fn connection<S>(stream: S, peer: Peer, place: Place)
+/// Serves one connection to its end, or until a request on it becomes an event stream: then hyper's buffers are freed,
+/// and the work that is left is given back, with its client's share.
+async fn connection<S>(
+    stream: S,
+    peer: Peer,
+    shared: &Rc<Shared>,
+) -> Option<(Pin<Box<impl Future<Output = ()> + use<S>>>, Option<Share>)>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let blocked = Rc::new(Cell::new(false));
-    let taken = Taken::default();
-    let shared = place.shared.clone();
+    let taken: Rc<RefCell<Option<Taken>>> = Rc::default();
     let service = service_fn(|request| {
         let (shared, taken) = (shared.clone(), taken.clone());
         Box::pin(async move {
@@ -313,7 +344,8 @@ where
             match answer.ext_mut().remove::<Subscription>() {
                 None => convert::answer(answer).await,
                 Some(subscription) => {
-                    *taken.borrow_mut() = Some((convert::stream_head(&answer), subscription, share));
+                    let head = convert::stream_head(&answer);
+                    *taken.borrow_mut() = Some(Taken { head, subscription, share });
                     pending().await
                 }
             }
@@ -337,17 +369,13 @@ where
     })
     .await;
     let stream = http.into_parts().io;
-    match taken.take() {
-        Some((head, subscription, share)) => {
-            let work = async move {
-                sse::stream(stream, head, subscription).await;
-                drop((place, share));
-            };
-            shared.executor.spawn(survive(work)).detach();
-        }
-        None if failed => linger(stream).await,
-        None => {}
+    let taken = taken.take();
+    if taken.is_none() && failed {
+        linger(stream).await;
+        return None;
     }
+    taken
+        .map(|Taken { head, subscription, share }| (Box::pin(sse::stream(stream, head, subscription)), share))
 }
 
 /// One request: its answer, and its client's share for as long as that takes.

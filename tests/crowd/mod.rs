@@ -41,6 +41,12 @@ pub fn allow_files(wanted: u64) -> bool {
             && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).is_ok()
 }
 
+/// Lets this process, and what it starts, open few files only until it asks for more.
+pub fn allow_few_files() {
+    let limit = Rlimit { current: Some(256), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, limit).expect("less is always possible");
+}
+
 impl Crowd {
     /// Opens `count` streams with these header lines; returns when each has begun, 20 s later at most.
     pub fn gather(address: SocketAddr, headers: &str, count: usize) -> Crowd {
@@ -141,13 +147,12 @@ async fn view(address: SocketAddr, request: String, present: Arc<AtomicUsize>, s
                 return Ok(());
             }
             buffer.extend_from_slice(&piece[..read]);
-            while let Some(end) =
-                buffer.windows(2).position(|w| w == b"\n\n" || w == b"\r\n").map(|at| at + 2)
-            {
-                if !begun && buffer.starts_with(b"HTTP/1.1 200") {
-                    begun = true;
-                    present.fetch_add(1, Relaxed);
-                }
+            if !begun && buffer.starts_with(b"HTTP/1.1 200") {
+                begun = true;
+                present.fetch_add(1, Relaxed);
+            }
+            // The head sticks to the first event, which is no snapshot.
+            while let Some(end) = memchr::memmem::find(&buffer, b"\n\n").map(|at| at + 2) {
                 if let Some(made) = snapshot_made(&buffer[..end]) {
                     see(Sight { made, delay: time::wall().micros() - made });
                 }
@@ -163,10 +168,11 @@ async fn view(address: SocketAddr, request: String, present: Arc<AtomicUsize>, s
 
 /// When a snapshot was made, from its bytes; anything else is `None`. A thousand viewers leave no time to parse JSON.
 fn snapshot_made(event: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(event.strip_prefix(b"event:snapshot\n")?).ok()?;
-    let monitor = &text[text.find(r#""monitor":{"#)?..];
-    let time = &monitor[monitor.find(r#""time":""#)? + 8..];
-    Some(WallTime::parse(&time[..time.find('"')?])?.micros())
+    let data = event.strip_prefix(b"event:snapshot\n")?;
+    let monitor = &data[memchr::memmem::find(data, br#""monitor":{"#)?..];
+    let time = &monitor[memchr::memmem::find(monitor, br#""time":""#)? + 8..];
+    let time = std::str::from_utf8(&time[..memchr::memchr(b'"', time)?]).ok()?;
+    Some(WallTime::parse(time)?.micros())
 }
 
 /// Streams that were asked for and are never read again.

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-/// The binary under test.
+/// The binary under test; `NETMONITOR_TEST_BINARY` names another one, such as the release.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_netmonitor");
 
 /// Memory and processor time are looked at: tests of one program must not overlap.
@@ -126,7 +126,8 @@ impl Monitor {
     /// The same, with more arguments.
     pub fn start_with(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Monitor {
         let began = time::monotonic();
-        let mut child = Command::new(BINARY)
+        let binary = std::env::var("NETMONITOR_TEST_BINARY");
+        let mut child = Command::new(binary.as_deref().unwrap_or(BINARY))
             .args(["run", "--interface", "mon0"])
             .args(more)
             .env("NETMONITOR_STORE_PATH", folder.join("store.redb"))
