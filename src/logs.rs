@@ -14,8 +14,19 @@ const DASHBOARD: &str = "netmonitor::http";
 /// A log file is set aside as `.old` at this size; so a log takes at most twice as much.
 const LARGEST: u64 = 4 << 20;
 
+/// Which process this is: two must not write the same file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// Monitor and dashboard in one.
+    Whole,
+    /// The monitor, its dashboard elsewhere.
+    Monitor,
+    /// The dashboard of a monitor elsewhere.
+    Dashboard,
+}
+
 /// Starts logging as the settings say.
-pub fn start(log: &Log) -> io::Result<()> {
+pub fn start(log: &Log, process: Process) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(log.level.filter());
     // The libraries below speak of their own affairs at these levels.
@@ -27,13 +38,15 @@ pub fn start(log: &Log) -> io::Result<()> {
     let stamped = std::env::var_os("JOURNAL_STREAM").is_none() || !log.dir.as_os_str().is_empty();
     let mut dashboard = None;
     if !log.dir.as_os_str().is_empty() {
-        builder.filter_module(ACCESS, log::LevelFilter::Debug);
-        builder
-            .target(env_logger::Target::Pipe(Box::new(LogFile::open(log.dir.join("netmonitor.log"), true)?)));
-        dashboard = Some([
-            Mutex::new(LogFile::open(log.dir.join("dashboard_access.log"), false)?),
-            Mutex::new(LogFile::open(log.dir.join("dashboard_error.log"), false)?),
-        ]);
+        let open = |name, mirrored| LogFile::open(log.dir.join(name), mirrored);
+        if process != Process::Dashboard {
+            builder.target(env_logger::Target::Pipe(Box::new(open("netmonitor.log", true)?)));
+        }
+        if process != Process::Monitor {
+            builder.filter_module(ACCESS, log::LevelFilter::Debug);
+            let files = [open("dashboard_access.log", false)?, open("dashboard_error.log", false)?];
+            dashboard = Some(files.map(Mutex::new));
+        }
     }
     builder.format(move |out, record| {
         let level = record.level().as_str().to_ascii_lowercase();

@@ -2,9 +2,10 @@
 
 use super::Peer;
 use super::answer::Refusal;
+use super::upstream::BEHALF;
 use http_types::{Method, Request, Response, StatusCode, Url, Version};
 use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use smol::Timer;
 use smol::future::FutureExt as _;
 use std::convert::Infallible;
@@ -34,7 +35,7 @@ const READ: [&str; 9] = [
 
 /// What every answer says to browsers: run nothing but our own files (and the line that the document opens with, by the
 /// digest that build.rs made of it), show us in no frame, tell nobody.
-const SENT: [(&str, &str); 4] = [
+pub const SENT: [(&str, &str); 4] = [
     (
         "content-security-policy",
         concat!(
@@ -73,7 +74,7 @@ pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Re
         hyper::Version::HTTP_10 => Version::Http1_0,
         _ => Version::Http1_1,
     }));
-    converted.ext_mut().insert(peer);
+    converted.ext_mut().insert(behalf(peer, &parts.headers)?);
     if !body.is_end_stream() {
         let content_type = converted.remove_header("content-type");
         converted.set_body(read(body).await?);
@@ -83,6 +84,19 @@ pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Re
         }
     }
     Ok(converted)
+}
+
+/// Who asks: the other end, or the viewer for whom a front on this machine asks. Anyone on TCP could claim that.
+fn behalf(peer: Peer, headers: &HeaderMap) -> Result<Peer, Refusal> {
+    let mut viewers = headers.get_all(BEHALF).iter();
+    match (peer, viewers.next(), viewers.next()) {
+        (Peer::Address(_), ..) | (Peer::Local, None, _) => Ok(peer),
+        (Peer::Local, Some(viewer), None) => {
+            let address = viewer.to_str().ok().and_then(|text| text.parse().ok());
+            address.map(Peer::Address).ok_or_else(|| Refusal::bad(format!("{BEHALF} must be one IP address")))
+        }
+        _ => Err(Refusal::bad(format!("{BEHALF} must be one IP address"))),
+    }
 }
 
 /// The whole body, within its limits.

@@ -12,6 +12,8 @@
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
+//! | `front` | the dashboard in a process of its own: files, snapshot, streams; the rest is forwarded |
+//! | `follow`, `upstream`, `verdict` | its one subscription, its client, whom the monitor lets in |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
 mod alerts;
@@ -21,6 +23,8 @@ mod assets;
 mod auth;
 mod convert;
 mod devices;
+mod follow;
+mod front;
 mod guard;
 mod hall;
 mod monitor;
@@ -31,9 +35,12 @@ mod query;
 mod routes;
 mod session;
 mod sse;
+mod upstream;
+mod verdict;
 mod wire;
 
 pub use app::{App, AuthMode, Setup};
+pub use front::{Front, FrontSetup};
 pub use hall::{Limits, Stats};
 pub use wire::{ACCESS, Site, bind, serve, serve_local};
 

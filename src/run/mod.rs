@@ -4,10 +4,12 @@
 //! answers commands; HTTP has its own tasks. They share the [`Monitor`] in a `RefCell` that nobody holds across an
 //! await, so there is no lock and no waiting.
 
+mod front;
 mod lists;
 mod monitor;
 mod report;
 
+pub use front::dashboard;
 pub use lists::{ListStatus, Lists, Loading};
 pub use monitor::{Kept, Monitor};
 pub use report::kinds;
@@ -190,7 +192,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
             let every = Duration::from_secs(u64::from(config.feeds.reload_seconds));
             executor.spawn(follow_lists(monitor.clone(), every)).detach();
         }
-        if served.listener.is_some() {
+        if config.dashboard.server != Server::Off {
             executor.spawn(forget_claim_code(served.app.clone())).detach();
         }
         service::notify("READY=1");
@@ -259,43 +261,46 @@ struct Served {
 
 /// Opens the dashboard when it is wanted, and the local socket in any case.
 fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
-    let mut served = match config.dashboard.server {
-        Server::Off => {
-            let (app, commands) = app(config, monitor.store(), AuthMode::Password, None, false)?;
-            Served { app, listener: None, socket: None, commands }
-        }
-        Server::Embedded | Server::Standalone => dashboard(config, monitor, all)?,
+    let server = config.dashboard.server;
+    let listener = if server == Server::Embedded { Some(listen(config, all)?) } else { None };
+    let (app, commands) = match server {
+        Server::Off => app(config, monitor.store(), AuthMode::Password, None, false)?,
+        Server::Embedded | Server::Standalone => claimable(config, monitor)?,
     };
-    monitor.show_on(served.app.clone(), kinds(config));
+    monitor.show_on(app.clone(), kinds(config));
     let dir = service::run_dir();
-    match service::open_socket(&dir) {
-        Ok(socket) => served.socket = Some(socket),
+    let socket = match service::open_socket(&dir, server == Server::Standalone) {
+        Ok(socket) => Some(socket),
+        Err(error) if server == Server::Standalone => {
+            return Err(RunError::System("the socket for `netmonitor dashboard` cannot be opened", error));
+        }
         Err(error) => {
             let path = service::socket_path(&dir);
             log::warn!("{}: {error}; `netmonitor export` and others cannot ask this monitor", path.display());
+            None
         }
-    }
-    Ok(served)
+    };
+    Ok(Served { app, listener, socket, commands })
 }
 
-/// Opens the dashboard, and says where it is and how to claim it.
-fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
+/// Listens where the settings say, and says where a browser finds it.
+fn listen(config: &Config, all: &[Interface]) -> Result<Async<TcpListener>, RunError> {
     let dashboard = &config.dashboard;
-    if dashboard.server == Server::Standalone {
-        log::warn!(
-            "dashboard.server is \"standalone\": a process of its own is not built yet, this one serves it"
-        );
-    }
     let address = SocketAddr::new(dashboard.host.0, dashboard.port);
     let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
     let port = listener.get_ref().local_addr().map_or(dashboard.port, |a| a.port());
-    let mode = if dashboard.auth == Auth::None { AuthMode::None } else { AuthMode::Password };
-    let code = service::new_claim_code()
-        .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
-    let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
     for url in urls(dashboard.host.0, port, all) {
         say(&format!("dashboard: {url}"));
     }
+    Ok(listener)
+}
+
+/// A dashboard that viewers reach, and how to claim it.
+fn claimable(config: &Config, monitor: &Monitor) -> Result<(Arc<App>, Receiver<Command>), RunError> {
+    let mode = if config.dashboard.auth == Auth::None { AuthMode::None } else { AuthMode::Password };
+    let code = service::new_claim_code()
+        .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
+    let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
     if !app.claimed() {
         let kept = service::keep_claim_code(&service::run_dir(), &code);
         say(&format!("claim code: {code} (opens the dashboard the first time, to set a password)"));
@@ -303,7 +308,17 @@ fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Resul
             log::info!("the claim code is only printed here: {}: {error}", service::run_dir().display());
         }
     }
-    Ok(Served { app, listener: Some(listener), socket: None, commands })
+    Ok((app, commands))
+}
+
+/// The caps of the settings.
+fn limits(config: &Config) -> Limits {
+    let connections = config.dashboard.max_connections;
+    Limits {
+        connections,
+        connections_per_address: connections.div_ceil(2),
+        viewers: config.dashboard.max_viewers,
+    }
 }
 
 fn app(
@@ -314,18 +329,13 @@ fn app(
     replay: bool,
 ) -> Result<(Arc<App>, Receiver<Command>), RunError> {
     let (sender, commands) = smol::channel::bounded(COMMANDS);
-    let connections = config.dashboard.max_connections;
     let app = App::new(Setup {
         store,
         commands: sender,
         auth,
         claim_code,
         session_days: config.dashboard.session_days,
-        limits: Limits {
-            connections,
-            connections_per_address: connections.div_ceil(2),
-            viewers: config.dashboard.max_viewers,
-        },
+        limits: limits(config),
         host: machine::host_name(),
         public_hosts: config.dashboard.public_hosts.clone(),
         replay,
