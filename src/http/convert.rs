@@ -21,7 +21,7 @@ pub const BODY_BYTES: usize = 64 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The request headers that routes read; all others are dropped unread.
-const READ: [&str; 9] = [
+const READ: [&str; 10] = [
     "accept-encoding",
     "host",
     "origin",
@@ -31,6 +31,7 @@ const READ: [&str; 9] = [
     "if-none-match",
     "last-event-id",
     "sec-fetch-site",
+    "user-agent",
 ];
 
 /// What every answer says to browsers: run nothing but our own files (and the line that the document opens with, by the

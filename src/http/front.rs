@@ -7,12 +7,12 @@ use super::answer::{self, Answer, Refusal};
 use super::follow::{self, Link};
 use super::guard;
 use super::hall::{Hall, Limits};
-use super::routes::{Access, ROUTES};
+use super::routes::{self, Access, ROUTES};
 use super::sse::{self, Asked, Seat, Status, Subscription};
 use super::upstream::{BEHALF, Question, Told, Upstream};
 use super::verdict::{Verdict, Verdicts};
 use super::wire::Site;
-use super::{Peer, assets, convert, monitor};
+use super::{Peer, assets, convert, kiosk, monitor};
 use crate::time::{self, SECOND, Timestamp};
 use http_types::headers::{HeaderName, HeaderValue};
 use http_types::{Method, StatusCode, Version};
@@ -234,7 +234,7 @@ impl From<Arc<Front>> for Site {
         server.at("/static/:name").get(|request| async { told(assets::file(request).await) });
         server.at("/favicon.ico").get(|request| async { told(assets::icon(request).await) });
         server.at("/login").get(|request| async { told(assets::page(request).await) });
-        for entry in ROUTES.iter().filter(|entry| entry.access == Access::Page) {
+        for entry in ROUTES.iter().filter(|e| matches!(e.access, Access::Page | Access::WallPage)) {
             server.at(entry.path).get(|request| async { told(page(request).await) });
         }
         server.at("/healthz").get(|request| async { told(healthz(request).await) });
@@ -384,9 +384,12 @@ async fn admit(request: &Request<State>, kind: &str, target: &str) -> Result<Arc
 
 /// GET of a page. While the monitor is away, whoever was not inside is sent to the login page, which says so.
 async fn page(request: Request<State>) -> Answer {
-    let target = target(&request);
-    let kind = format!("page {}", request.url().query().unwrap_or_default());
-    match admit(&request, &kind, &target).await {
+    if kiosk::wanted(&request) {
+        return Ok(forward(request).await);
+    }
+    let path = request.url().path();
+    let kind = routes::pattern(Method::Get, path).unwrap_or_default();
+    match admit(&request, kind, path).await {
         Ok(_) => assets::page(request).await,
         Err(refused) if refused.status() == StatusCode::ServiceUnavailable => {
             Ok(guard::no_session(Access::Page, &request))
@@ -397,7 +400,11 @@ async fn page(request: Request<State>) -> Answer {
 
 /// GET `/api/dashboard`.
 async fn dashboard(request: Request<State>) -> Answer {
-    if let Err(refused) = admit(&request, "dashboard", &target(&request)).await {
+    // The monitor refuses parameters; it takes none.
+    if request.url().query().is_some() {
+        return Ok(forward(request).await);
+    }
+    if let Err(refused) = admit(&request, "dashboard", "/api/dashboard").await {
         return Ok(refused);
     }
     Ok(match request.state().whole().await {

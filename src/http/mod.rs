@@ -10,16 +10,20 @@
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
-//! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
+//! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
+//! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
+//! | `audit` | who logged in and changed what |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
 //! | `front` | the dashboard in a process of its own: files, snapshot, streams; the rest is forwarded |
 //! | `follow`, `upstream`, `verdict` | its one subscription, its client, whom the monitor lets in |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
+mod accounts;
 mod alerts;
 mod answer;
 mod app;
 mod assets;
+mod audit;
 mod auth;
 mod convert;
 mod devices;
@@ -27,6 +31,7 @@ mod follow;
 mod front;
 mod guard;
 mod hall;
+mod kiosk;
 mod monitor;
 mod mutes;
 mod paced;
@@ -35,6 +40,7 @@ mod query;
 mod routes;
 mod session;
 mod sse;
+mod tokens;
 mod upstream;
 mod verdict;
 mod wire;

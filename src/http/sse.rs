@@ -1,12 +1,11 @@
 //! Events: each encoded once, written to every viewer from the same bytes by one small task per viewer.
 
 use super::answer::{self, Answer, Refusal};
-use super::app::App;
-use super::auth::Auth;
+use super::auth::Admitted;
 use super::hall::Hall;
 use super::paced::Paced;
 use super::query::Query;
-use super::{Peer, State};
+use super::{App, Peer, State};
 use crate::alert::AlertRecord;
 use crate::bus::{Next, Reader};
 use crate::time;
@@ -131,9 +130,10 @@ pub struct Subscription {
     pub admitted: Box<dyn FnMut() -> bool + Send + Sync>,
 }
 
-/// What a viewer showed to get in. When any session or token ends, it is looked at again.
+/// What a viewer showed to get in. When any session or token ends, or this one's time is up, it is looked at again.
 struct Pass {
     local: bool,
+    ends: Option<i64>,
     cookie: Option<Box<str>>,
     authorization: Option<Box<str>>,
     ended: u64,
@@ -144,14 +144,19 @@ impl Pass {
         let header = |name| request.header(name).map(|v| v.as_str().into());
         let ended = request.state().auth.ended();
         let local = request.ext::<Peer>() == Some(&Peer::Local);
-        Pass { local, cookie: header("cookie"), authorization: header("authorization"), ended }
+        let ends = request.ext::<Admitted>().and_then(|admitted| admitted.ends);
+        Pass { local, ends, cookie: header("cookie"), authorization: header("authorization"), ended }
     }
 
-    fn holds(&mut self, auth: &Auth) -> bool {
-        let before = std::mem::replace(&mut self.ended, auth.ended());
-        self.local
-            || before == self.ended
-            || auth.admits(self.cookie.as_deref(), self.authorization.as_deref())
+    fn holds(&mut self, app: &App) -> bool {
+        let before = std::mem::replace(&mut self.ended, app.auth.ended());
+        let over = self.ends.is_some_and(|end| time::wall().secs() >= end);
+        if self.local || (before == self.ended && !over) {
+            return true;
+        }
+        let admitted = app.auth.admit(&app.store, self.cookie.as_deref(), self.authorization.as_deref());
+        self.ends = admitted.as_ref().and_then(|admitted| admitted.ends);
+        admitted.is_some()
     }
 }
 
@@ -217,7 +222,7 @@ pub async fn events(request: Request<State>) -> Answer {
             first.append(&mut missed(app, last)?);
         }
         let (mut pass, app) = (Pass::of(&request), app.clone());
-        let admitted = Box::new(move || pass.holds(&app.auth));
+        let admitted = Box::new(move || pass.holds(&app));
         response.insert_ext(Subscription { first, reader, seat, admitted });
     }
     Ok(response)
