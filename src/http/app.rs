@@ -5,6 +5,7 @@ use super::audit::{self, Guesses};
 use super::auth::Auth;
 use super::hall::{Hall, Limits, Stats};
 use super::sse;
+use crate::addr::Prefix;
 use crate::alert::AlertRecord;
 use crate::command::{Command, Reply};
 use crate::event::{DeviceRecord, Snapshot};
@@ -50,6 +51,8 @@ pub struct Setup {
     pub host: String,
     /// Other names this dashboard is reached by.
     pub public_hosts: Vec<String>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Prefix>,
     /// Whether this shows a replay: time is then the snapshot's, not the clock's.
     pub replay: bool,
 }
@@ -88,7 +91,7 @@ impl App {
         Ok(Arc::new(App {
             auth: Auth::new(&setup.store, setup.auth, setup.claim_code, setup.session_days)?,
             store: setup.store,
-            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts),
+            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts, setup.trusted_proxies),
             guesses: Guesses::default(),
             host: setup.host.to_ascii_lowercase(),
             replay: setup.replay,

@@ -1,11 +1,10 @@
 //! From hyper's requests to `http_types`' and back, without a step that a client can make panic.
 
-use super::Peer;
 use super::answer::Refusal;
-use super::upstream::BEHALF;
+use super::forwarded::Forwarded;
 use http_types::{Method, Request, Response, StatusCode, Url, Version};
 use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use smol::Timer;
 use smol::future::FutureExt as _;
 use std::convert::Infallible;
@@ -51,8 +50,8 @@ pub const SENT: [(&str, &str); 4] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// A request for tide, its body read whole.
-pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Request, Refusal> {
+/// A request for tide, its body read whole. It carries whose it is as [`super::Peer`], and what a proxy said of it.
+pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
     let method: Method = parts.method.as_str().parse().map_err(|_| {
         Refusal::new(StatusCode::NotImplemented, "method_unknown", "this method is not known here")
@@ -75,7 +74,11 @@ pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Re
         hyper::Version::HTTP_10 => Version::Http1_0,
         _ => Version::Http1_1,
     }));
-    converted.ext_mut().insert(behalf(peer, &parts.headers)?);
+    if let Some(host) = &forwarded.host {
+        converted.insert_header("host", &**host);
+    }
+    converted.ext_mut().insert(forwarded.client);
+    converted.ext_mut().insert(forwarded.clone());
     if !body.is_end_stream() {
         let content_type = converted.remove_header("content-type");
         converted.set_body(read(body).await?);
@@ -85,19 +88,6 @@ pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Re
         }
     }
     Ok(converted)
-}
-
-/// Who asks: the other end, or the viewer for whom a front on this machine asks. Anyone on TCP could claim that.
-fn behalf(peer: Peer, headers: &HeaderMap) -> Result<Peer, Refusal> {
-    let mut viewers = headers.get_all(BEHALF).iter();
-    match (peer, viewers.next(), viewers.next()) {
-        (Peer::Address(_), ..) | (Peer::Local, None, _) => Ok(peer),
-        (Peer::Local, Some(viewer), None) => {
-            let address = viewer.to_str().ok().and_then(|text| text.parse().ok());
-            address.map(Peer::Address).ok_or_else(|| Refusal::bad(format!("{BEHALF} must be one IP address")))
-        }
-        _ => Err(Refusal::bad(format!("{BEHALF} must be one IP address"))),
-    }
 }
 
 /// The whole body, within its limits.
@@ -164,6 +154,10 @@ pub async fn answer(mut answer: Response) -> Result<hyper::Response<Whole>, Infa
     }
     if answer.header("cache-control").is_none() {
         wire.headers_mut().insert(hyper::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if answer.status() == StatusCode::ServiceUnavailable {
+        // Who is to come back later need not keep its place until then.
+        wire.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
     }
     for (name, values) in answer.iter() {
         let Ok(name) = HeaderName::from_bytes(name.as_str().as_bytes()) else { continue };

@@ -9,10 +9,11 @@ use super::guard;
 use super::hall::{Hall, Limits};
 use super::routes::{self, Access, ROUTES};
 use super::sse::{self, Asked, Seat, Status, Subscription};
-use super::upstream::{BEHALF, Question, Told, Upstream};
+use super::upstream::{Question, Told, Upstream};
 use super::verdict::{Verdict, Verdicts};
 use super::wire::Site;
 use super::{Peer, assets, convert, kiosk, monitor};
+use crate::addr::Prefix;
 use crate::time::{self, SECOND, Timestamp};
 use http_types::headers::{HeaderName, HeaderValue};
 use http_types::{Method, StatusCode, Version};
@@ -47,6 +48,8 @@ pub struct FrontSetup {
     pub host: String,
     /// Other names this dashboard is reached by.
     pub public_hosts: Vec<String>,
+    /// Reverse proxies that are believed.
+    pub trusted_proxies: Vec<Prefix>,
 }
 
 /// The newest snapshot: as an event, and whole, once somebody asks.
@@ -85,7 +88,7 @@ impl Front {
     /// A front that has not heard of its monitor yet.
     pub fn new(setup: FrontSetup) -> Arc<Front> {
         Arc::new(Front {
-            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts),
+            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts, setup.trusted_proxies),
             upstream: Upstream::new(setup.socket),
             link: Mutex::default(),
             shown: Mutex::default(),
@@ -266,12 +269,12 @@ impl Middleware<State> for Guard {
 /// The viewer's request, to be sent on as `method` on `target`.
 fn on_behalf(request: &Request<State>, method: &'static str, target: &str) -> Question {
     let mut question = Question::new(method, target);
-    let address = match request.ext::<Peer>() {
+    let viewer = match request.ext::<Peer>() {
         Some(Peer::Address(address)) => address.to_string(),
-        // Not an address: the monitor refuses it.
+        // No address: the monitor refuses it.
         _ => "unknown".to_owned(),
     };
-    question = question.header(BEHALF, &address);
+    question = question.header("x-forwarded-for", &viewer);
     // No browser leaves its host out; what HTTP/1.0 may, HTTP/1.1 may not.
     if request.header("host").is_none() && request.version() == Some(Version::Http1_0) {
         question = question.header("host", "localhost");

@@ -156,17 +156,17 @@ pub fn same_site<S>(request: &Request<S>, hall: &Hall) -> Result<(), Refusal> {
         let message = "this dashboard does not go by that name; add it to dashboard.public_hosts";
         return Err(Refusal::new(StatusCode::MisdirectedRequest, "unknown_host", message));
     }
-    if matches!(request.method(), Method::Get | Method::Head | Method::Options) {
-        return Ok(());
-    }
+    // A page elsewhere could not read an answer, but has no reason to ask either. Following a link from there tells no
+    // `Origin`, and may look at pages.
+    let looks = matches!(request.method(), Method::Get | Method::Head | Method::Options);
     let from_here = match header(request, "origin") {
         Some(origin) => origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host)),
-        None => matches!(header(request, "sec-fetch-site"), None | Some("same-origin" | "none")),
+        None => looks || matches!(header(request, "sec-fetch-site"), None | Some("same-origin" | "none")),
     };
     if from_here {
         return Ok(());
     }
-    let message = "changes are taken from the dashboard's own pages alone";
+    let message = "the dashboard answers its own pages alone, and programs that send no Origin";
     Err(Refusal::new(StatusCode::Forbidden, "other_origin", message))
 }
 

@@ -9,6 +9,7 @@
 //! | `hall` | caps, counts, bus and names: what the wire needs of any dashboard |
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
+//! | `forwarded` | what a trusted proxy says of a request |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
 //! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
@@ -28,6 +29,7 @@ mod auth;
 mod convert;
 mod devices;
 mod follow;
+mod forwarded;
 mod front;
 mod guard;
 mod hall;

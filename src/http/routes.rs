@@ -193,16 +193,27 @@ mod tests {
             limits: Limits::default(),
             host: "pi".into(),
             public_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             replay: false,
         });
         server(app.expect("an app"))
     }
 
     fn ask(server: &Server<State>, method: Method, path: &str, authorization: &str) -> http_types::Response {
+        from(server, method, path, &[("host", "localhost"), ("authorization", authorization)])
+    }
+
+    fn from(
+        server: &Server<State>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> http_types::Response {
         let url = Url::parse(&format!("http://netmonitor{path}")).expect("a path");
         let mut request = http_types::Request::new(method, url);
-        request.insert_header("host", "localhost");
-        request.insert_header("authorization", authorization);
+        for (name, value) in headers {
+            request.insert_header(*name, *value);
+        }
         request.insert_header("cookie", "session=0000");
         request.ext_mut().insert(Peer::Address([127, 0, 0, 1].into()));
         smol::block_on(server.respond(request)).expect("an answer")
@@ -285,6 +296,35 @@ mod tests {
             assert_eq!(
                 guard::judge(access(method, "/api/alerts"), method, Some(&viewer)),
                 Err(Denied::ReadOnly)
+            );
+        }
+    }
+
+    #[test]
+    fn every_route_the_open_ones_too_is_closed_to_other_names_and_other_sites() {
+        let server = closed();
+        let paths = ROUTES.iter().map(|e| (e.method, e.path.replace(":id", "1").replace(":name", "app.js")));
+        let unknown = [Method::Get, Method::Post].map(|method| (method, "/nothing".to_owned()));
+        for (method, path) in paths.chain(unknown) {
+            let status = |headers: &[(&str, &str)]| from(&server, method, &path, headers).status();
+            for name in
+                ["evil.example", "localhost.evil.example", "pi.evil.example:8080", "[::1].evil.example"]
+            {
+                assert_eq!(
+                    status(&[("host", name)]),
+                    StatusCode::MisdirectedRequest,
+                    "{method} {path} by {name}"
+                );
+            }
+            assert_eq!(status(&[]), StatusCode::BadRequest, "{method} {path} by no name");
+            for site in ["http://evil.example", "https://pi.evil.example", "http://pi:81", "null", "", "pi"] {
+                let headers = [("host", "pi"), ("origin", site)];
+                assert_eq!(status(&headers), StatusCode::Forbidden, "{method} {path} from {site}");
+            }
+            let here = status(&[("host", "pi"), ("origin", "http://pi")]);
+            assert!(
+                here != StatusCode::Forbidden && here != StatusCode::MisdirectedRequest,
+                "{method} {path}"
             );
         }
     }

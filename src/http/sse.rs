@@ -240,7 +240,7 @@ where
         stream.write_all(&first).await?;
         drop(first);
         loop {
-            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
+            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await? {
                 Some(Next::Event(_)) if !admitted() => return stream.close().await,
                 Some(Next::Event(event)) => stream.write_all(&event).await?,
                 Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
@@ -255,18 +255,20 @@ where
     }
 }
 
-/// What the ring has next; `None` when the viewer left, which only reading tells.
+/// What the ring has next; `None` when the viewer left, which only reading tells. An error is what the kernel found out:
+/// that the viewer takes nothing any more.
 fn next<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut Paced<S>,
     reader: &mut Reader,
     cx: &mut Context<'_>,
-) -> Poll<Option<Next>> {
+) -> Poll<io::Result<Option<Next>>> {
     let mut ignored = [0; 256];
     match AsyncRead::poll_read(Pin::new(stream), cx, &mut ignored) {
-        Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
+        Poll::Ready(Ok(0)) => return Poll::Ready(Ok(None)),
+        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
         // A viewer has nothing to say. One that talks all the same gets one turn per piece, like everyone else.
         Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
         Poll::Pending => {}
     }
-    reader.poll_next(cx).map(Some)
+    reader.poll_next(cx).map(|next| Ok(Some(next)))
 }

@@ -23,10 +23,6 @@ const BODY_BYTES: usize = 64 << 20;
 /// Largest event of a stream, bytes. A snapshot is some 4 KB.
 const EVENT_BYTES: usize = 1 << 20;
 
-/// Says on the local socket on whose behalf a request comes: that viewer's address. Such a request is judged as if it
-/// had come from there. On TCP it means nothing.
-pub const BEHALF: &str = "x-netmonitor-for";
-
 /// A request, ready to be sent.
 pub struct Question {
     method: &'static str,
@@ -267,8 +263,9 @@ mod tests {
             b"HTTP/1.1 201 Created\r\nX-A: b\r\ncontent-length: 5\r\n\r\nhello",
             true,
             async |up| {
-                let question =
-                    Question::new("POST", "/api/x?y=1").header(BEHALF, "10.0.0.1").body(b"{}".to_vec());
+                let question = Question::new("POST", "/api/x?y=1")
+                    .header("x-forwarded-for", "10.0.0.1")
+                    .body(b"{}".to_vec());
                 let told = up.ask(&question, LIMIT).await.expect("an answer");
                 assert_eq!(
                     (told.head.status, told.head.header("x-a"), &told.body[..]),
@@ -276,7 +273,7 @@ mod tests {
                 );
             },
         );
-        let expected = "POST /api/x?y=1 HTTP/1.1\r\nconnection: close\r\nx-netmonitor-for: 10.0.0.1\r\n\
+        let expected = "POST /api/x?y=1 HTTP/1.1\r\nconnection: close\r\nx-forwarded-for: 10.0.0.1\r\n\
                         content-length: 2\r\n\r\n{}";
         assert_eq!(asked, expected);
     }

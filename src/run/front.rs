@@ -26,6 +26,7 @@ pub fn dashboard(config: Config) -> Result<(), RunError> {
             limits: limits(&config),
             host: machine::host_name(),
             public_hosts: config.dashboard.public_hosts.clone(),
+            trusted_proxies: config.dashboard.trusted_proxies.clone(),
         });
         front.start(&executor);
         executor.spawn(feed_watchdog()).detach();
