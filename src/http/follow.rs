@@ -14,12 +14,12 @@ use std::time::Duration;
 /// A monitor sends a snapshot every second: silent for this long, it hangs.
 const SILENT: Duration = Duration::from_secs(10);
 /// Its socket answers within this.
-const OPEN: Duration = Duration::from_secs(5);
+const OPEN: Duration = Duration::from_secs(2);
 /// Waits between attempts: at first, and at most.
 const WAITS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 /// While the monitor is away viewers are told so this often, microseconds: a page that hears nothing for six seconds
 /// takes its own connection for dead.
-const TOLD: i64 = 3 * SECOND;
+const TOLD: i64 = 2 * SECOND;
 
 /// How things stand between front and monitor.
 #[derive(Debug)]
