@@ -16,7 +16,7 @@ const SILENT: Duration = Duration::from_secs(10);
 /// Its socket answers within this.
 const OPEN: Duration = Duration::from_secs(2);
 /// Waits between attempts: at first, and at most.
-const WAITS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+const WAITS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(300)];
 /// While the monitor is away viewers are told so this often, microseconds: a page that hears nothing for six seconds
 /// takes its own connection for dead.
 const TOLD: i64 = 2 * SECOND;
@@ -48,9 +48,9 @@ impl Link {
         self.away
     }
 
-    /// The newest alert passed on.
-    pub fn newest(&self) -> Option<u64> {
-        self.newest
+    /// The same, and the newest alert passed on.
+    pub fn now(&self) -> (Option<WallTime>, Option<u64>) {
+        (self.away, self.newest)
     }
 
     /// A viewer has all alerts up to `last`, and nobody there to ask for more: the next subscription begins there.

@@ -424,14 +424,14 @@ async fn dashboard(request: Request<State>) -> Answer {
 
 /// GET `/api/events`.
 async fn events(request: Request<State>) -> Answer {
-    let asked = Asked::of(&request)?;
-    if asked.once {
-        return Ok(forward(request).await);
-    }
     let verdict = match admit(&request, "events", "/api/events").await {
         Ok(verdict) => verdict,
         Err(refused) => return Ok(refused),
     };
+    let asked = Asked::of(&request)?;
+    if asked.once {
+        return Ok(forward(request).await);
+    }
     let front = request.state();
     let seat = Seat::take(&front.hall)?;
     // As in the monitor: the place in the ring first, then what was missed.
@@ -440,7 +440,7 @@ async fn events(request: Request<State>) -> Answer {
         Some(last) => front.missed(last).await,
         None => Vec::new(),
     };
-    let (away, newest) = (front.link().away(), front.link().newest());
+    let (away, newest) = front.link().now();
     let status = away.map_or_else(|| Status::new("live"), follow::away_status);
     let status = status.event(newest.and_then(|newest| asked.begin(newest)));
     let mut first = sse::first(&status, lock(&front.shown).event.as_deref());
