@@ -121,7 +121,7 @@ function showLink() {
   const { status, since } = state.link;
   document.documentElement.dataset.link = status;
   setText(frame.linkText, t(`link.${status}`));
-  const lost = status === "lost" || status === "polling";
+  const lost = ["lost", "away", "polling"].includes(status);
   frame.notice.hidden = !lost;
   if (lost) fill(frame.notice, t(`link.${status}.long`, { time: second(since) }));
   setAttr(frame.link, "title", t(`link.${status}.hint`));
@@ -263,7 +263,7 @@ whenExpired(() => {
 
 on("link", (link) => {
   showLink();
-  if (link.status === "lost" || link.status === "live") announce(t(`link.${link.status}.hint`));
+  if (["lost", "away", "live"].includes(link.status)) announce(t(`link.${link.status}.hint`));
   if (link.status === "live") loadKinds().then(freshenTimes);
 });
 let version = null;

@@ -15,7 +15,7 @@ export const SEVERITIES = ["critical", "high", "medium", "low"];
 
 /** Everything known. Read freely, change only here. */
 export const state = {
-  /** `connecting`, `live`, `polling`, `lost`, `out` (no session), and since when. */
+  /** `connecting`, `live`, `polling`, `lost`, `away` (the monitor, not its dashboard), `out` (no session); since when. */
   link: { status: "connecting", since: Date.now() },
   /** The last snapshot: `monitor`, `capture`, `traffic`, `system`, `alerts`, `top_talkers`, `devices`. */
   snapshot: null,
@@ -142,7 +142,7 @@ async function connect() {
   const mine = ++generation;
   closeStream();
   try {
-    const [answer] = await Promise.all([get("/api/dashboard"), loadMe()]);
+    const [answer] = await Promise.all([get("/api/dashboard"), loadMe().catch(unlessAway)]);
     if (mine !== generation || !running) return;
     accept(answer);
   } catch (error) {
@@ -152,6 +152,11 @@ async function connect() {
     return;
   }
   openStream(mine);
+}
+
+// A dashboard whose monitor is away shows what there was; who is logged in is told once it is back.
+function unlessAway(error) {
+  if (error.status !== 503) throw error;
 }
 
 function openStream(mine) {
@@ -166,9 +171,6 @@ function openStream(mine) {
     opened = true;
     heard = performance.now();
     tries = 0;
-    setLink("live");
-    if (interrupted) emit("resumed");
-    interrupted = false;
   };
   source.onerror = () => {
     if (mine !== generation || !running) return;
@@ -177,14 +179,38 @@ function openStream(mine) {
   };
   listen("snapshot", acceptSnapshot);
   listen("alert", acceptAlert);
-  // This browser was too slow and missed events, or many alerts changed at once: views ask again.
-  listen("status", (status) => {
-    if (status.lagged || status.detail === "alerts_acknowledged") emit("resumed");
-    emit("status", status);
-  });
+  listen("status", acceptStatus);
   listen("device", (device) => {
     deviceChanged(device);
   });
+}
+
+// What the stream says of itself, the first thing that comes on it. `away`: its dashboard stays and says every few
+// seconds since when the monitor is gone; the stream goes on when it is back.
+function acceptStatus(status) {
+  heard = performance.now();
+  if (status.state === "away") {
+    setLink("away", Date.parse(status.since) || Date.now());
+    interrupted = true;
+  } else if (status.state === "live") {
+    const back = state.link.status === "away";
+    setLink("live");
+    if (back) refresh();
+    // This browser was too slow and missed events, or many alerts changed at once: views ask again.
+    if (interrupted || status.lagged || status.detail === "alerts_acknowledged") emit("resumed");
+    interrupted = false;
+  }
+  emit("status", status);
+}
+
+async function refresh() {
+  const mine = generation;
+  try {
+    const [answer] = await Promise.all([get("/api/dashboard"), loadMe()]);
+    if (mine === generation && running) accept(answer);
+  } catch {
+    /* the stream goes on; what it lacks comes with the next connection */
+  }
 }
 
 // No place for another stream: ask instead, and try the stream again after a while.
@@ -331,7 +357,8 @@ document.addEventListener("visibilitychange", () => {
 // A connection can die without an error (a pulled cable): a second-by-second stream that is silent is dead.
 setInterval(() => {
   const silent = performance.now() - heard > SILENT_MS;
-  if (running && stream && state.link.status === "live" && silent && !document.hidden) {
+  const open = state.link.status === "live" || state.link.status === "away";
+  if (running && stream && open && silent && !document.hidden) {
     setLink("lost", Date.now() - (performance.now() - heard));
     interrupted = true;
     connect();

@@ -102,7 +102,7 @@ export function trafficCard() {
       return (
         stored && !chart.paused && legend.show(null, t("traffic.range", { range: t(`range.${range}`) }), current())
       );
-    if (!chart.paused) legend.show(current(), state.link.status === "lost" ? "" : t("now"));
+    if (!chart.paused) legend.show(current(), ["lost", "away"].includes(state.link.status) ? "" : t("now"));
     if (calm.matches && performance.now() - drawn < CALM_MS && drawn) return;
     drawn = performance.now();
     draw(last ? state.history.map(bits) : [], 1000);

@@ -10,6 +10,7 @@ import { field } from "./parts.js";
 import { start, state, stop } from "./state.js";
 
 const SHORTEST = 8;
+const RETRY_MS = 5000;
 
 export function loginView(view) {
   if (state.link.status !== "out") stop();
@@ -20,11 +21,13 @@ export function loginView(view) {
 
   async function load() {
     try {
-      const { claimed } = await get("/healthz");
+      const { claimed, reason } = await get("/healthz");
+      if (reason === "monitor_away") throw new Error(t("login.away"));
       fill(card, claimed === false ? claimForm(enter) : loginForm(enter, card));
       card.querySelector("input:not([autocomplete=username])")?.focus();
     } catch (error) {
       fill(card, head(t("login.title"), error.message), h("button", { type: "button", onclick: load }, t("retry")));
+      setTimeout(() => card.isConnected && load(), RETRY_MS);
     }
   }
 

@@ -26,12 +26,18 @@ export default {
   "link.live": ["live", "live"],
   "link.polling": ["polling", "peilen"],
   "link.lost": ["reconnecting", "herverbinden"],
+  "link.away": ["monitor away", "monitor weg"],
   "link.out": ["logged out", "uitgelogd"],
   "link.replay": ["replay", "herhaling"],
   "link.connecting.hint": ["Connecting to the monitor", "Verbinden met de monitor"],
   "link.live.hint": ["Connected: figures arrive every second", "Verbonden: elke seconde nieuwe cijfers"],
   "link.polling.hint": ["Figures arrive every few seconds", "Om de paar seconden nieuwe cijfers"],
   "link.lost.hint": ["The connection to the monitor is lost", "De verbinding met de monitor is weg"],
+  "link.away.hint": ["The monitor is away", "De monitor is weg"],
+  "link.away.long": [
+    "Monitor away since {time}. What you see is from then; it goes on by itself when the monitor is back.",
+    "Monitor weg sinds {time}. Wat u ziet is van toen; het gaat vanzelf verder zodra de monitor terug is.",
+  ],
   "link.out.hint": ["Not logged in", "Niet ingelogd"],
   "link.lost.long": [
     "No connection with the monitor since {time}. What you see is from then. Trying again by itself.",
@@ -91,6 +97,10 @@ export default {
   // logging in
   login: ["Log in", "Inloggen"],
   "login.title": ["netmonitor", "netmonitor"],
+  "login.away": [
+    "The monitor is away: nobody can log in until it is back. Trying again by itself.",
+    "De monitor is weg: inloggen kan pas als hij terug is. Nieuwe pogingen gaan vanzelf.",
+  ],
   "login.why": ["The password of this monitor, please.", "Het wachtwoord van deze monitor, graag."],
   "login.wait": [
     "Too many tries. Wait {n} seconds, then try again.",

@@ -18,8 +18,19 @@ const LARGEST: u64 = 4 << 20;
 /// The level in force, as a number of [`log::LevelFilter`].
 static LEVEL: AtomicUsize = AtomicUsize::new(log::LevelFilter::Info as usize);
 
+/// Which process this is: two must not write the same file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// Monitor and dashboard in one.
+    Whole,
+    /// The monitor, its dashboard elsewhere.
+    Monitor,
+    /// The dashboard of a monitor elsewhere.
+    Dashboard,
+}
+
 /// Starts logging as the settings say.
-pub fn start(log: &Log) -> io::Result<()> {
+pub fn start(log: &Log, process: Process) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
     // What the level lets through is judged line by line, as it may change.
     builder.filter_level(log::LevelFilter::Trace);
@@ -32,19 +43,21 @@ pub fn start(log: &Log) -> io::Result<()> {
     let stamped = std::env::var_os("JOURNAL_STREAM").is_none() || !log.dir.as_os_str().is_empty();
     let mut dashboard = None;
     if !log.dir.as_os_str().is_empty() {
-        builder.filter_module(ACCESS, log::LevelFilter::Debug);
-        builder
-            .target(env_logger::Target::Pipe(Box::new(LogFile::open(log.dir.join("netmonitor.log"), true)?)));
-        dashboard = Some([
-            Mutex::new(LogFile::open(log.dir.join("dashboard_access.log"), false)?),
-            Mutex::new(LogFile::open(log.dir.join("dashboard_error.log"), false)?),
-        ]);
+        let open = |name, mirrored| LogFile::open(log.dir.join(name), mirrored);
+        if process != Process::Dashboard {
+            builder.target(env_logger::Target::Pipe(Box::new(open("netmonitor.log", true)?)));
+        }
+        if process != Process::Monitor {
+            builder.filter_module(ACCESS, log::LevelFilter::Debug);
+            let files = [open("dashboard_access.log", false)?, open("dashboard_error.log", false)?];
+            dashboard = Some(files.map(Mutex::new));
+        }
     }
     builder.format(move |out, record| {
         let level = record.level().as_str().to_ascii_lowercase();
         let stamp = if stamped { format!("{} ", time::wall()) } else { String::new() };
         let access = record.target() == ACCESS;
-        if !access && record.level() as usize > LEVEL.load(Relaxed) {
+        if (!access || dashboard.is_none()) && record.level() as usize > LEVEL.load(Relaxed) {
             return Ok(());
         }
         // Every line of that log is about a request; what it is worth, its status says.

@@ -110,8 +110,9 @@ impl Drop for Socket {
     }
 }
 
-/// Opens the local socket in `dir`, for its owner alone. What a dead process left is replaced; a live one keeps it.
-pub fn open_socket(dir: &Path) -> io::Result<Socket> {
+/// Opens the local socket in `dir`, for its owner, and its group where it is `shared` with a dashboard of another user.
+/// What a dead process left is replaced; a live one keeps it.
+pub fn open_socket(dir: &Path, shared: bool) -> io::Result<Socket> {
     std::fs::create_dir_all(dir)?;
     let path = socket_path(dir);
     match UnixStream::connect(&path) {
@@ -126,7 +127,8 @@ pub fn open_socket(dir: &Path) -> io::Result<Socket> {
     }
     let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     // Before it has a name, so that nobody can come in between. Linux gives the file this mode.
-    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    let group = if shared { Mode::RGRP | Mode::WGRP } else { Mode::empty() };
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR | group)?;
     net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
     net::listen(&socket, BACKLOG)?;
     Ok(Socket { listener: socket.into(), path })
@@ -155,23 +157,27 @@ mod tests {
     }
 
     #[test]
-    fn the_socket_is_for_its_owner_alone_and_a_dead_ones_file_is_replaced_and_a_live_ones_kept() {
+    fn the_socket_is_for_its_owner_or_its_group_and_a_dead_ones_file_is_replaced_and_a_live_ones_kept() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("temporary folder");
         let run = dir.path().join("run");
         std::fs::create_dir_all(&run).expect("a folder");
         drop(UnixListener::bind(socket_path(&run)).expect("bound"));
         assert!(socket_path(&run).exists(), "std leaves the file, like a process that was killed");
-        let socket = open_socket(&run).expect("replaced");
+        let socket = open_socket(&run, false).expect("replaced");
         let mode = std::fs::metadata(socket_path(&run)).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let second = open_socket(&run).err().expect("refused");
+        let other = dir.path().join("shared");
+        let _shared = open_socket(&other, true).expect("made");
+        let mode = std::fs::metadata(socket_path(&other)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+        let second = open_socket(&run, false).err().expect("refused");
         assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
         assert!(UnixStream::connect(socket_path(&run)).is_ok(), "the first one goes on");
         drop(socket);
         assert!(!socket_path(&run).exists());
         std::fs::write(socket_path(&run), "a file of somebody's").expect("written");
-        assert!(open_socket(&run).is_err());
+        assert!(open_socket(&run, false).is_err());
         assert!(socket_path(&run).exists(), "what is no socket stays");
     }
 }

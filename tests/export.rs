@@ -112,7 +112,7 @@ fn everything_comes_out_of_a_store_that_nobody_uses() {
 /// A dashboard over invented data with its local socket in `dir`; runs `test` and ends.
 fn with_monitor(dir: &Path, auth: AuthMode, test: impl FnOnce(&fake::Fake)) {
     let fake = fake::start(|setup| setup.auth = auth);
-    let socket = service::open_socket(dir).expect("a socket");
+    let socket = service::open_socket(dir, false).expect("a socket");
     let (listener, app) = (socket.listener.try_clone().expect("a copy"), fake.app.clone());
     let local = std::thread::spawn(move || {
         let executor = Rc::new(LocalExecutor::new());

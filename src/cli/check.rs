@@ -6,11 +6,15 @@ use crate::config::{Config, Server};
 use crate::logs::say;
 use crate::places::Database;
 use crate::run;
+use crate::service;
 use crate::store::{Store, StoreError};
 use argh::FromArgs;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// validate settings, permissions, interface, store and lists; exit 1 if `run` would not work
 #[derive(FromArgs)]
@@ -20,6 +24,9 @@ pub(super) struct Check {
     /// settings file (default: /etc/netmonitor/config.toml when it exists)
     config: Option<PathBuf>,
 }
+
+/// A dashboard on this machine answers within this.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What one part is like: right, or wrong, in words.
 type Verdict = Result<String, String>;
@@ -55,6 +62,7 @@ impl Check {
         parts.push(("store", store(&config)));
         parts.push(("dashboard", dashboard(&config)));
         parts.push(("reset file", Ok(reset_file(&config))));
+        parts.extend(socket(&config).map(|verdict| ("socket", verdict)));
         parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
         parts.extend(config.network.geoip.iter().map(|path| ("places", places(path))));
         for (part, verdict) in &parts {
@@ -107,7 +115,10 @@ fn dashboard(config: &Config) -> Verdict {
     match (dashboard.server, TcpListener::bind(address)) {
         (Server::Off, _) => Ok("off".to_owned()),
         (_, Ok(_)) => Ok(format!("{address} is free")),
-        (_, Err(error)) if error.kind() == std::io::ErrorKind::AddrInUse => {
+        (Server::Standalone, Err(error)) if error.kind() == ErrorKind::AddrInUse && answers(address) => {
+            Ok(format!("{address} is served, by `netmonitor dashboard` as it seems"))
+        }
+        (_, Err(error)) if error.kind() == ErrorKind::AddrInUse => {
             Err(format!("{address} is in use, perhaps by a running monitor; dashboard.port chooses another"))
         }
         (_, Err(error)) => Err(format!("{address}: {error}")),
@@ -125,6 +136,38 @@ fn reset_file(config: &Config) -> String {
             format!("{} is there: it takes the password away, once", path.display())
         }
     }
+}
+
+/// Whether a dashboard of netmonitor answers there.
+fn answers(address: SocketAddr) -> bool {
+    let ask = || -> io::Result<String> {
+        let ip = if address.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { address.ip() };
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(4096).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.contains("\"uptime_seconds\""))
+}
+
+/// In standalone mode: the socket between the two processes.
+fn socket(config: &Config) -> Option<Verdict> {
+    if config.dashboard.server != Server::Standalone {
+        return None;
+    }
+    let path = service::socket_path(&service::run_dir());
+    Some(match UnixStream::connect(&path) {
+        Ok(_) => Ok(format!("{}: the monitor answers", path.display())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            Ok(format!("{}: no monitor runs; `netmonitor run` opens it", path.display()))
+        }
+        Err(error) => Err(format!(
+            "{}: {error}; `netmonitor dashboard` must run as the monitor's user or in its group",
+            path.display()
+        )),
+    })
 }
 
 fn places(path: &Path) -> Verdict {

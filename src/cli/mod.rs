@@ -3,6 +3,7 @@
 
 mod check;
 mod config;
+mod dashboard;
 mod export;
 mod feeds;
 mod interfaces;
@@ -13,7 +14,7 @@ mod run;
 
 use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
-use crate::logs::{complain, say};
+use crate::logs::{Process, complain, say};
 use argh::FromArgs;
 use std::error::Error;
 use std::io::ErrorKind;
@@ -37,6 +38,7 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Run(run::Run),
+    Dashboard(dashboard::Dashboard),
     Replay(replay::Replay),
     Check(check::Check),
     Interfaces(interfaces::Interfaces),
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
 fn start(command: Command) -> Outcome {
     match command {
         Command::Run(command) => command.start(),
+        Command::Dashboard(command) => command.start(),
         Command::Replay(command) => command.start(),
         Command::Check(command) => command.start(),
         Command::Interfaces(command) => command.start(),
@@ -122,8 +125,8 @@ fn read_config(file: Option<&PathBuf>, interfaces: &[String]) -> Result<Config, 
 }
 
 /// Begins to log to standard error (the journal), and to a file where the settings name a folder.
-fn start_log(config: &Config) -> Result<(), Box<dyn Error>> {
-    crate::logs::start(&config.log)?;
+fn start_log(config: &Config, process: Process) -> Result<(), Box<dyn Error>> {
+    crate::logs::start(&config.log, process)?;
     config.notices.iter().for_each(|notice| log::info!("{notice}"));
     config.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     Ok(())

@@ -1,11 +1,13 @@
 //! `netmonitor run`: captures, detects, stores, serves.
 
 use super::{Outcome, read_config, start_log};
+use crate::config::Server;
+use crate::logs::Process;
 use argh::FromArgs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// capture, detect, store, and serve the dashboard
+/// capture, detect, store, and serve the dashboard unless dashboard.server says otherwise
 #[derive(FromArgs)]
 #[argh(subcommand, name = "run")]
 pub(super) struct Run {
@@ -20,7 +22,8 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn start(self) -> Outcome {
         let config = read_config(self.config.as_ref(), &self.interface)?;
-        start_log(&config)?;
+        let whole = config.dashboard.server != Server::Standalone;
+        start_log(&config, if whole { Process::Whole } else { Process::Monitor })?;
         crate::run::run(config)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -35,7 +35,7 @@ const READ: [&str; 10] = [
 
 /// What every answer says to browsers: run nothing but our own files (and the line that the document opens with, by the
 /// digest that build.rs made of it), show us in no frame, tell nobody.
-const SENT: [(&str, &str); 4] = [
+pub const SENT: [(&str, &str); 4] = [
     (
         "content-security-policy",
         concat!(

@@ -42,8 +42,12 @@ impl Forwarded {
                 Peer::Address(client(headers, trusted).unwrap_or(address))
             }
             Peer::Address(_) => return Ok(direct),
-            // The front has looked through the proxies already.
-            Peer::Local => client(headers, &[]).map_or(Peer::Local, Peer::Address),
+            // The front has looked through the proxies already. Whom it hands on is no owner of this machine.
+            Peer::Local if headers.contains_key("x-forwarded-for") => {
+                let named = client(headers, &[]).map(Peer::Address);
+                named.ok_or_else(|| Refusal::bad("X-Forwarded-For names no address"))?
+            }
+            Peer::Local => Peer::Local,
         };
         let base = last(headers, "x-forwarded-prefix")?.map(base).transpose()?.unwrap_or_default();
         let host = last(headers, "x-forwarded-host")?.map(host).transpose()?;
@@ -251,6 +255,13 @@ mod tests {
         let local = |lines| Forwarded::by(Peer::Local, &headers(lines), &[]).expect("sane").client;
         assert_eq!(local(&[]), Peer::Local);
         assert_eq!(local(&[("x-forwarded-for", b"192.168.1.9")]), peer("192.168.1.9"));
+        for nobody in [&b""[..], b"unknown", b"192.168.1.9, x"] {
+            let lines = headers(&[("x-forwarded-for", nobody)]);
+            assert!(
+                Forwarded::by(Peer::Local, &lines, &[]).is_err(),
+                "{nobody:?} is no owner of this machine"
+            );
+        }
     }
 
     #[test]

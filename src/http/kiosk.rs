@@ -6,7 +6,7 @@ use super::{State, audit, guard, session};
 use tide::{Request, Response};
 
 /// Whether a request shows a token.
-pub fn wanted(request: &Request<State>) -> bool {
+pub fn wanted<S>(request: &Request<S>) -> bool {
     request.url().query_pairs().any(|(name, _)| name == "token")
 }
 

@@ -15,6 +15,8 @@
 //! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
 //! | `audit` | who logged in and changed what |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `settings`, `assets` | the routes themselves |
+//! | `front` | the dashboard in a process of its own: files, snapshot, streams; the rest is forwarded |
+//! | `follow`, `upstream`, `verdict` | its one subscription, its client, whom the monitor lets in |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
 mod accounts;
@@ -26,7 +28,9 @@ mod audit;
 mod auth;
 mod convert;
 mod devices;
+mod follow;
 mod forwarded;
+mod front;
 mod guard;
 mod hall;
 mod kiosk;
@@ -40,9 +44,12 @@ mod session;
 mod settings;
 mod sse;
 mod tokens;
+mod upstream;
+mod verdict;
 mod wire;
 
 pub use app::{App, AuthMode, Setup};
+pub use front::{Front, FrontSetup};
 pub use hall::{Limits, Stats};
 pub use wire::{ACCESS, Site, bind, serve, serve_local};
 

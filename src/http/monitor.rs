@@ -181,7 +181,7 @@ pub async fn metrics(request: Request<State>) -> Answer {
 }
 
 /// One line per number: names joined by `_`; an entry of a list is told from others by its `name`.
-fn flatten(text: &mut String, name: &str, labels: &str, value: &Value) {
+pub fn flatten(text: &mut String, name: &str, labels: &str, value: &Value) {
     match value {
         Value::Number(number) => drop(writeln!(text, "{name}{labels} {number}")),
         Value::Bool(yes) => drop(writeln!(text, "{name}{labels} {}", u8::from(*yes))),

@@ -1,6 +1,6 @@
 //! Events: each encoded once, written to every viewer from the same bytes by one small task per viewer.
 
-use super::answer::{Answer, Refusal};
+use super::answer::{self, Answer, Refusal};
 use super::auth::Admitted;
 use super::hall::Hall;
 use super::paced::Paced;
@@ -49,19 +49,39 @@ pub fn alert(alert: &AlertRecord) -> Arc<[u8]> {
 }
 
 /// The state of the stream itself.
-pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8]> {
-    #[derive(Serialize)]
-    struct Status<'a> {
-        state: &'a str,
-        time: time::WallTime,
-        version: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        detail: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        lagged: Option<u64>,
+#[derive(Serialize)]
+pub struct Status<'a> {
+    /// `live`, `away` (the monitor does not answer its dashboard), `closing`, `clock`.
+    pub state: &'a str,
+    time: time::WallTime,
+    version: &'a str,
+    /// More of it, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+    /// Events that this viewer lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lagged: Option<u64>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<time::WallTime>,
+}
+
+impl<'a> Status<'a> {
+    /// As it is now, nothing more to say.
+    pub fn new(state: &'a str) -> Self {
+        let (time, version) = (time::wall(), env!("CARGO_PKG_VERSION"));
+        Status { state, time, version, detail: None, lagged: None, since: None }
     }
-    let status = Status { state, time: time::wall(), version: env!("CARGO_PKG_VERSION"), detail, lagged };
-    event("status", &status, None)
+
+    /// As an event. With an id a viewer that comes back asks for the alerts after that one.
+    pub fn event(&self, id: Option<u64>) -> Arc<[u8]> {
+        event("status", self, id)
+    }
+}
+
+/// The state of the stream itself, without an id.
+pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8]> {
+    Status { detail, lagged, ..Status::new(state) }.event(None)
 }
 
 /// Publishes a comment now and then, one for all viewers.
@@ -140,36 +160,66 @@ impl Pass {
     }
 }
 
-/// The last alert that a viewer has, as a browser tells it or a script.
-pub fn last_event_id<S>(request: &Request<S>) -> Result<Option<u64>, Refusal> {
-    let query = Query::of(request, &["last_event_id"])?;
-    let asked = query.parsed("last_event_id", "an alert id")?;
-    let header = request.header("last-event-id").and_then(|v| v.as_str().parse().ok());
-    Ok(header.or(asked))
+/// What a viewer asks for.
+pub struct Asked {
+    /// The last alert it has, as a browser tells it or a script.
+    pub last: Option<u64>,
+    /// Whether it wants what it missed alone, and no stream.
+    pub once: bool,
+}
+
+impl Asked {
+    /// Reads it.
+    pub fn of<S>(request: &Request<S>) -> Result<Asked, Refusal> {
+        let query = Query::of(request, &["last_event_id", "once"])?;
+        let asked = query.parsed("last_event_id", "an alert id")?;
+        let header = request.header("last-event-id").and_then(|v| v.as_str().parse().ok());
+        let once = query.parsed("once", "true or false")?.unwrap_or(false);
+        Ok(Asked { last: header.or(asked), once })
+    }
+
+    /// The id to begin a stream with, where `newest` is the newest alert there is: whoever has seen none yet misses
+    /// none after it, and ids of another store count no more.
+    pub fn begin(&self, newest: u64) -> Option<u64> {
+        self.last.is_none_or(|last| last > newest).then_some(newest)
+    }
+}
+
+/// The start of every stream.
+pub fn first(status: &[u8], snapshot: Option<&[u8]>) -> Vec<u8> {
+    [RETRY, status, snapshot.unwrap_or_default()].concat()
+}
+
+/// The alerts after `last`, encoded.
+fn missed(app: &App, last: u64) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    let missed = app.store.alerts_since_id(last, RESUME)?;
+    if missed.len() == RESUME {
+        bytes.extend_from_slice(&status("live", Some("older_alerts_left_out"), None));
+    }
+    missed.iter().for_each(|missed| bytes.extend_from_slice(&alert(missed)));
+    Ok(bytes)
 }
 
 /// GET `/api/events`.
 pub async fn events(request: Request<State>) -> Answer {
-    let last = last_event_id(&request)?;
+    let asked = Asked::of(&request)?;
+    let app = request.state();
+    if asked.once {
+        let bytes = asked.last.map_or(Ok(Vec::new()), |last| missed(app, last))?;
+        return Ok(answer::bytes("text/event-stream", bytes));
+    }
     let mut response = Response::new(StatusCode::Ok);
     response.insert_header("content-type", "text/event-stream");
     response.insert_header("cache-control", "no-store");
     if request.method() != Method::Head {
-        let app = request.state();
         let seat = Seat::take(&app.hall)?;
         // The place in the ring first, then the store: an alert in between comes twice, never not at all.
         let reader = app.hall.bus.subscribe();
-        let mut first = RETRY.to_vec();
-        first.extend_from_slice(&status("live", None, None));
-        if let Some(snapshot) = app.snapshot_event() {
-            first.extend_from_slice(&snapshot);
-        }
-        if let Some(last) = last {
-            let missed = app.store.alerts_since_id(last, RESUME)?;
-            if missed.len() == RESUME {
-                first.extend_from_slice(&status("live", Some("older_alerts_left_out"), None));
-            }
-            missed.iter().for_each(|missed| first.extend_from_slice(&alert(missed)));
+        let live = Status::new("live").event(asked.begin(app.store.next_alert_id() - 1));
+        let mut first = first(&live, app.snapshot_event().as_deref());
+        if let Some(last) = asked.last {
+            first.append(&mut missed(app, last)?);
         }
         let (mut pass, app) = (Pass::of(&request), app.clone());
         let admitted = Box::new(move || pass.holds(&app));

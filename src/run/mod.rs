@@ -5,6 +5,7 @@
 //! await, so there is no lock and no waiting.
 
 mod claim;
+mod front;
 mod lists;
 mod monitor;
 mod report;
@@ -12,6 +13,7 @@ mod selftest;
 mod settings;
 
 pub use claim::ResetFile;
+pub use front::dashboard;
 pub use lists::{ListStatus, Lists, Loading};
 pub use monitor::{Kept, Monitor};
 pub use report::kinds;
@@ -202,7 +204,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
         if !config.feeds.lists.is_empty() {
             executor.spawn(follow_lists(monitor.clone())).detach();
         }
-        if served.listener.is_some() {
+        if config.dashboard.server != Server::Off {
             let (app, store) = (served.app.clone(), monitor.borrow().store());
             executor.spawn(claim::watch(app, store, config.dashboard.reset_file.clone())).detach();
         }
@@ -272,48 +274,51 @@ struct Served {
 
 /// Opens the dashboard when it is wanted, and the local socket in any case.
 fn serve(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
-    let mut served = match config.dashboard.server {
-        Server::Off => {
-            let (app, commands) = app(config, monitor.store(), AuthMode::Password, None, false)?;
-            Served { app, listener: None, socket: None, commands }
-        }
-        Server::Embedded | Server::Standalone => dashboard(config, monitor, all)?,
+    let server = config.dashboard.server;
+    let listener = if server == Server::Embedded { Some(listen(config, all)?) } else { None };
+    let (app, commands) = match server {
+        Server::Off => app(config, monitor.store(), AuthMode::Password, None, false)?,
+        Server::Embedded | Server::Standalone => claimable(config, monitor)?,
     };
-    monitor.show_on(served.app.clone(), kinds(config));
+    monitor.show_on(app.clone(), kinds(config));
     let dir = service::run_dir();
-    match service::open_socket(&dir) {
-        Ok(socket) => served.socket = Some(socket),
+    let socket = match service::open_socket(&dir, server == Server::Standalone) {
+        Ok(socket) => Some(socket),
+        Err(error) if server == Server::Standalone => {
+            return Err(RunError::System("the socket for `netmonitor dashboard` cannot be opened", error));
+        }
         Err(error) => {
             let path = service::socket_path(&dir);
             log::warn!("{}: {error}; `netmonitor export` and others cannot ask this monitor", path.display());
+            None
         }
-    }
-    Ok(served)
+    };
+    Ok(Served { app, listener, socket, commands })
 }
 
-/// Opens the dashboard, and says where it is and how to claim it.
-fn dashboard(config: &Config, monitor: &mut Monitor, all: &[Interface]) -> Result<Served, RunError> {
+/// Listens where the settings say, and says where a browser finds it.
+fn listen(config: &Config, all: &[Interface]) -> Result<Async<TcpListener>, RunError> {
     let dashboard = &config.dashboard;
-    if dashboard.server == Server::Standalone {
-        log::warn!(
-            "dashboard.server is \"standalone\": a process of its own is not built yet, this one serves it"
-        );
-    }
     let address = SocketAddr::new(dashboard.host.0, dashboard.port);
     let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
     let port = listener.get_ref().local_addr().map_or(dashboard.port, |a| a.port());
-    let mode = if dashboard.auth == Auth::None { AuthMode::None } else { AuthMode::Password };
-    let code = service::new_claim_code()
-        .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
-    let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
     for url in urls(dashboard.host.0, port, all) {
         say(&format!("dashboard: {url}"));
     }
-    claim::reset(&app, &monitor.store(), &dashboard.reset_file, &code);
+    Ok(listener)
+}
+
+/// A dashboard that viewers reach, and how to claim it.
+fn claimable(config: &Config, monitor: &Monitor) -> Result<(Arc<App>, Receiver<Command>), RunError> {
+    let mode = if config.dashboard.auth == Auth::None { AuthMode::None } else { AuthMode::Password };
+    let code = service::new_claim_code()
+        .map_err(|error| RunError::System("no random numbers", io::Error::other(error)))?;
+    let (app, commands) = app(config, monitor.store(), mode, Some(code.clone()), false)?;
+    claim::reset(&app, &monitor.store(), &config.dashboard.reset_file, &code);
     if !app.claimed() {
         claim::show(&code);
     }
-    Ok(Served { app, listener: Some(listener), socket: None, commands })
+    Ok((app, commands))
 }
 
 fn app(

@@ -1,0 +1,212 @@
+//! Following the monitor: one subscription to its events for all viewers of a front, begun again for as long as it
+//! takes, and resumed so that no alert is missed.
+
+use super::front::Front;
+use super::sse::Status;
+use super::upstream::{Event, Question, within};
+use crate::time::{self, SECOND, Timestamp, WallTime};
+use smol::Timer;
+use smol::future::FutureExt as _;
+use std::io::{Error, ErrorKind, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A monitor sends a snapshot every second: silent for this long, it hangs.
+const SILENT: Duration = Duration::from_secs(10);
+/// Its socket answers within this.
+const OPEN: Duration = Duration::from_secs(2);
+/// Waits between attempts: at first, and at most.
+const WAITS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(300)];
+/// While the monitor is away viewers are told so this often, microseconds: a page that hears nothing for six seconds
+/// takes its own connection for dead.
+const TOLD: i64 = 2 * SECOND;
+
+/// How things stand between front and monitor.
+#[derive(Debug)]
+pub struct Link {
+    /// Since when the monitor is away.
+    away: Option<WallTime>,
+    /// The newest alert passed on; the subscription is resumed after it.
+    newest: Option<u64>,
+    /// The newest alert of the viewer that is farthest behind: it came while the monitor was away.
+    owed: Option<u64>,
+    /// When viewers were last told that it is away.
+    told: Timestamp,
+    /// Subscriptions since start.
+    pub subscriptions: u64,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Link { away: Some(time::wall()), newest: None, owed: None, told: Timestamp::MIN, subscriptions: 0 }
+    }
+}
+
+impl Link {
+    /// Since when the monitor is away; `None` while it is not.
+    pub fn away(&self) -> Option<WallTime> {
+        self.away
+    }
+
+    /// The same, and the newest alert passed on.
+    pub fn now(&self) -> (Option<WallTime>, Option<u64>) {
+        (self.away, self.newest)
+    }
+
+    /// A viewer has all alerts up to `last`, and nobody there to ask for more: the next subscription begins there.
+    pub fn owe(&mut self, last: u64) {
+        self.owed = Some(self.owed.map_or(last, |owed| owed.min(last)));
+    }
+
+    /// Where the next subscription begins.
+    fn resume(&self) -> Option<u64> {
+        self.newest.into_iter().chain(self.owed).min()
+    }
+
+    /// A subscription that resumes after `from` stands. False when a viewer that is farther behind came meanwhile.
+    fn stands(&mut self, from: Option<u64>) -> bool {
+        if self.resume() != from {
+            return false;
+        }
+        // What was owed comes now, in order: cut short, the next one begins where this one ended.
+        (self.away, self.newest, self.owed) = (None, from, None);
+        self.subscriptions += 1;
+        true
+    }
+
+    /// An alert was passed on. One that grew has an id of long ago.
+    fn passed(&mut self, id: u64) {
+        self.newest = Some(self.newest.map_or(id, |newest| newest.max(id)));
+    }
+}
+
+/// Follows the monitor for ever.
+pub async fn follow(front: Arc<Front>) {
+    let mut wait = WAITS[0];
+    loop {
+        let subscriptions = front.link().subscriptions;
+        let why = match subscribed(&front).await {
+            Ok(()) => "it said good-bye".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let stood = front.link().subscriptions > subscriptions;
+        away(&front, stood, &why);
+        wait = if stood { WAITS[0] } else { (2 * wait).min(WAITS[1]) };
+        let pause = async { _ = Timer::after(wait).await };
+        pause.or(front.asked_to_hurry()).await;
+    }
+}
+
+/// Notes that the monitor is away, and tells viewers now and then.
+fn away(front: &Front, stood: bool, why: &str) {
+    let now = time::monotonic();
+    let mut link = front.link();
+    let since = *link.away.get_or_insert_with(time::wall);
+    if stood {
+        log::warn!("dashboard: the monitor is away: {why}");
+    }
+    if stood || now.since(link.told) >= TOLD {
+        link.told = now;
+        drop(link);
+        front.publish(away_status(since).event(None));
+    }
+}
+
+/// What viewers are told while the monitor is away.
+pub fn away_status(since: WallTime) -> Status<'static> {
+    let mut status = Status::new("away");
+    status.since = Some(since);
+    status
+}
+
+/// One subscription, from its begin to its end.
+async fn subscribed(front: &Front) -> Result<()> {
+    let from = front.link().resume();
+    let target = from.map_or("/api/events".to_owned(), |id| format!("/api/events?last_event_id={id}"));
+    let question = Question::new("GET", &target).header("host", "localhost");
+    let (head, mut events) = front.upstream.open(&question, OPEN).await?;
+    if head.status != 200 {
+        return Err(Error::other(format!("it answered {} to /api/events", head.status)));
+    }
+    if !front.link().stands(from) {
+        return Ok(());
+    }
+    front.not_in_a_hurry();
+    log::info!("dashboard: the monitor is there");
+    front.publish(Status::new("live").event(None));
+    let hurried = async {
+        front.asked_to_hurry().await;
+        Err(ErrorKind::Interrupted.into())
+    };
+    let passing = async {
+        loop {
+            let event = within(SILENT, events.next()).await?;
+            if !pass(front, event)? {
+                return Ok(());
+            }
+            // Viewers get their turn before the ring is full of alerts that were missed.
+            smol::future::yield_now().await;
+        }
+    };
+    passing.or(hurried).await
+}
+
+/// Passes one event on. False when it was the last one.
+fn pass(front: &Front, event: Event) -> Result<bool> {
+    let id = event.field("id").and_then(|id| id.parse().ok());
+    match event.field("event") {
+        // Comments and `retry` are between the monitor and this process.
+        None => return Ok(true),
+        Some("snapshot") => front.take_snapshot(Arc::from(event.bytes)),
+        Some("status") => return status(front, &event, id),
+        Some(_) => {
+            id.into_iter().for_each(|id| front.link().passed(id));
+            front.publish(Arc::from(event.bytes));
+        }
+    }
+    Ok(true)
+}
+
+/// The monitor speaks of its stream: some of it is for this process, the rest is passed on.
+fn status(front: &Front, event: &Event, id: Option<u64>) -> Result<bool> {
+    let data = event.field("data").unwrap_or_default();
+    let told: serde_json::Value = serde_json::from_str(data).map_err(Error::other)?;
+    if told["lagged"].is_u64() {
+        return Err(Error::other("this process was too slow and asks again for what it missed"));
+    }
+    match (told["state"].as_str(), &told["detail"]) {
+        (Some("closing"), _) => return Ok(false),
+        (Some("live"), serde_json::Value::Null) => {
+            if id.is_some() {
+                front.link().newest = id;
+            }
+        }
+        _ => front.publish(Arc::from(event.bytes.as_slice())),
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_begins_where_the_viewer_is_that_is_farthest_behind() {
+        let mut link = Link::default();
+        assert_eq!(link.resume(), None);
+        assert!(link.stands(None) && link.away().is_none());
+        link.passed(7);
+        link.passed(3);
+        assert_eq!(link.resume(), Some(7), "an alert that grew is no newer");
+        link.owe(5);
+        link.owe(9);
+        assert_eq!(link.resume(), Some(5));
+        assert!(!link.stands(Some(7)), "it was begun before that viewer came");
+        assert!(link.stands(Some(5)));
+        link.passed(6);
+        assert_eq!(link.resume(), Some(6), "cut short, the rest is still to come");
+        link.owe(2);
+        link.passed(20);
+        assert_eq!(link.resume(), Some(2), "what passes by pays no debt");
+    }
+}
