@@ -63,14 +63,14 @@ fn knows(request: &Request<State>, etag: &str) -> bool {
     request.header("if-none-match").is_some_and(|v| v.as_str().split(',').any(|e| e.trim() == etag))
 }
 
-/// Whether `gzip` is named and not refused with `q=0`.
 fn accepts_gzip(request: &Request<State>) -> bool {
     request
         .header("accept-encoding")
         .is_some_and(|values| values.iter().any(|value| takes_gzip(value.as_str())))
 }
 
-fn takes_gzip(value: &str) -> bool {
+/// Whether a value of `Accept-Encoding` names gzip and does not refuse it.
+pub fn takes_gzip(value: &str) -> bool {
     value.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));

@@ -6,7 +6,7 @@
 //! | file | its one job |
 //! |---|---|
 //! | `app` | what the loop shares with the routes, and how it publishes |
-//! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
+//! | `wire`, `paced`, `convert`, `packed` | sockets, limits, hyper to `http_types` and back, compression |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
@@ -24,6 +24,7 @@ mod guard;
 mod monitor;
 mod mutes;
 mod paced;
+mod packed;
 pub mod password;
 mod query;
 mod routes;

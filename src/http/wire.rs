@@ -8,6 +8,7 @@
 use super::app::App;
 use super::convert;
 use super::paced::Paced;
+use super::packed;
 use super::sse::{self, Subscription};
 use super::{Peer, routes};
 use crate::time::{self, SECOND, Timestamp};
@@ -230,9 +231,10 @@ where
     let service = service_fn(|request| {
         let (shared, taken) = (shared.clone(), taken.clone());
         Box::pin(async move {
+            let packed = packed::wanted(&request, peer);
             let mut answer = respond(&shared, request, peer).await;
             match answer.ext_mut().remove::<Subscription>() {
-                None => convert::answer(answer).await,
+                None => convert::answer(packed::pack(answer, packed)).await,
                 Some(subscription) => {
                     *taken.borrow_mut() = Some((convert::stream_head(&answer), subscription));
                     pending().await
