@@ -77,7 +77,6 @@ fn no_answer_carries_control_or_direction_characters_or_endless_text() {
         "dashboard",
         "devices",
         "alerts?state=all&limit=500",
-        "alerts?limit=9&lang=nl",
         "talkers",
         "health",
         "traffic?range=1h",
