@@ -114,6 +114,12 @@ for (const [colorScheme, locale, width] of [
       if (found.length || over > 0) await shot(`axe-${name.replace(/\W+/g, "-")}-${colorScheme}-${width}`, target);
       expect(!found.length, found.join(" | "));
       expect(over <= 0, `it sticks out by ${over} px`);
+      const cut = await target.evaluate(() =>
+        [...document.querySelectorAll("header.top nav a span")]
+          .filter((el) => el.checkVisibility() && el.getBoundingClientRect().width > el.parentElement.getBoundingClientRect().width + 1)
+          .map((el) => el.textContent),
+      );
+      expect(!cut.length, `the navigation has no room for ${cut}`);
       const lang = await target.getAttribute("html", "lang");
       expect(locale.startsWith(lang), `the page says it is ${lang}`);
     });

@@ -120,6 +120,23 @@ await step("its address carries theme, language, screens and seconds, and the se
   expect(kept.every((v) => v === null), `it changed what other pages of this browser show: ${kept}`);
 });
 
+if (code !== "-") {
+  await step("a token of its own lets a wall display in, and nowhere else", async () => {
+    const made = await page.evaluate(async () => {
+      const headers = { "Content-Type": "application/json" };
+      const body = JSON.stringify({ name: "wall", scope: "kiosk" });
+      return (await fetch("/api/tokens", { method: "POST", headers, body })).json();
+    });
+    const { context: wall, page: display } = await open({ viewport: { width: 1920, height: 1080 } });
+    await kiosk(`/kiosk?token=${made.token}&theme=dark&lang=nl&screens=health`, display);
+    expect(new URL(display.url()).search === "?theme=dark&lang=nl&screens=health", `it leads to ${display.url()}`);
+    await display.getByText("De sensor", { exact: true }).waitFor();
+    await go("/settings", display);
+    expect(new URL(display.url()).pathname === "/kiosk", `it opens ${display.url()}`);
+    await wall.close();
+  });
+}
+
 await step("sound waits for a touch and says so", async () => {
   const { context: other, page: loud } = await another();
   await kiosk("/kiosk?sound=1&screens=health", loud);
