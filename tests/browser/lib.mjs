@@ -139,7 +139,8 @@ export async function unpacked(context, folder) {
   const sheets = () => ["app.css", ...readdirSync(folder).filter((n) => n.endsWith(".css") && n !== "app.css")];
   await context.route("**/*", async (route) => {
     const { pathname } = new URL(route.request().url());
-    const file = pathname.match(/\/static\/([\w.-]+)$/)?.[1];
+    // A document that a redirect leads to comes from the server and names files by their content.
+    const file = pathname.match(/\/static\/([\w.-]+)$/)?.[1].replace(/-[0-9a-f]{12}(?=\.)/, "");
     if (file === "app.css") {
       const body = sheets().map((name) => readFileSync(join(folder, name), "utf8"));
       return route.fulfill({ contentType: "text/css", body: body.join("\n") });
