@@ -83,9 +83,14 @@ pub fn pack(sources: &BTreeMap<String, String>) -> Result<Page, String> {
         return Err(format!("assets/{INLINE}: this ends the script element it stands in"));
     }
     let mut document = get("index.html")?.clone();
-    let mut replace = |what: &str, by: &str| match document.matches(what).count() {
-        1 => Ok(document = document.replace(what, by)),
-        n => Err(format!("assets/index.html: {what} stands there {n} times, not once")),
+    let mut replace = |what: &str, by: &str| {
+        let times = document.matches(what).count();
+        document = document.replace(what, by);
+        if times == 1 {
+            Ok(())
+        } else {
+            Err(format!("assets/index.html: {what} stands there {times} times, not once"))
+        }
     };
     let script = script(sources)?;
     let mut sheets = get("app.css")?.clone();

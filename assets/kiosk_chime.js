@@ -11,7 +11,10 @@ export function chime(on) {
   const context = () => (audio ??= on && globalThis.AudioContext ? new AudioContext() : null);
   return {
     waits: () => on && context()?.state !== "running",
-    allow: () => void context()?.resume().catch(() => {}),
+    allow: () =>
+      void context()
+        ?.resume()
+        .catch(() => {}),
     ring() {
       if (context()?.state !== "running") return;
       for (const [pitch, after] of NOTES) play(audio, pitch, audio.currentTime + after);

@@ -40,10 +40,22 @@ export function setUp(current, view) {
       h("input", { type: "checkbox", name: id, value, checked }),
       h("span", {}, label, hint && h("small", {}, hint)),
     );
-  const seconds = { type: "number", name: "seconds", min: SECONDS.least, max: SECONDS.most, value: current.seconds };
+  const seconds = {
+    type: "number",
+    name: "seconds",
+    min: SECONDS.least,
+    max: SECONDS.most,
+    value: current.seconds,
+  };
   const content = [
-    field(t("kiosk.theme"), choice("theme", THEMES, current.theme, (v) => t(`theme.${v}`))),
-    field(t("language"), choice("lang", ["en", "nl"], lang(), (v) => (v === "nl" ? "Nederlands" : "English"))),
+    field(
+      t("kiosk.theme"),
+      choice("theme", THEMES, current.theme, (v) => t(`theme.${v}`)),
+    ),
+    field(
+      t("language"),
+      choice("lang", ["en", "nl"], lang(), (v) => (v === "nl" ? "Nederlands" : "English")),
+    ),
     field(t("kiosk.seconds"), h("input", { ...seconds, required: true })),
     h(
       "fieldset",
@@ -69,5 +81,8 @@ export function setUp(current, view) {
     // The language is chosen before anything is drawn.
     location.reload();
   };
-  return dialog(t("kiosk.settings"), h("div", { class: "kiosk-options" }, content), { submit: t("kiosk.apply"), onsubmit });
+  return dialog(t("kiosk.settings"), h("div", { class: "kiosk-options" }, content), {
+    submit: t("kiosk.apply"),
+    onsubmit,
+  });
 }

@@ -73,16 +73,10 @@ fn no_answer_carries_control_or_direction_characters_or_endless_text() {
     let alerts = get(replay.address, "/api/alerts?state=all&limit=500").json();
     let list = alerts["alerts"].as_array().expect("a list");
     assert!(list.len() > 100, "{} alerts", list.len());
-    let mut paths: Vec<String> = [
-        "dashboard",
-        "devices",
-        "alerts?state=all&limit=500",
-        "talkers",
-        "health",
-        "traffic?range=1h",
-    ]
-    .map(|path| format!("/api/{path}"))
-    .into();
+    let mut paths: Vec<String> =
+        ["dashboard", "devices", "alerts?state=all&limit=500", "talkers", "health", "traffic?range=1h"]
+            .map(|path| format!("/api/{path}"))
+            .into();
     paths.extend(ids.iter().map(|id| format!("/api/devices/{id}")));
     paths.extend(list.iter().take(50).map(|alert| format!("/api/alerts/{}", alert["id"])));
     let mut markup = 0;

@@ -28,7 +28,9 @@ async function findings(target) {
 
 const why = (node) => {
   const { data } = node.any[0] ?? {};
-  return data?.contrastRatio ? `(${data.fgColor} on ${data.bgColor}: ${data.contrastRatio}, ${data.fontSize})` : "";
+  return data?.contrastRatio
+    ? `(${data.fgColor} on ${data.bgColor}: ${data.contrastRatio}, ${data.fontSize})`
+    : "";
 };
 
 if (code !== "-") {
@@ -102,7 +104,12 @@ for (const [colorScheme, locale, width] of [
   ["dark", "en-GB", 360],
 ]) {
   const height = width === 360 ? 740 : 860;
-  const { context: own, page: target } = await open({ colorScheme, locale, storageState, viewport: { width, height } });
+  const { context: own, page: target } = await open({
+    colorScheme,
+    locale,
+    storageState,
+    viewport: { width, height },
+  });
   for (const [name, path, bring] of STATES) {
     await step(`${name}, ${colorScheme}, ${locale.slice(0, 2)}, ${width} px`, async () => {
       if ((await go(path, target)).status() === 404) return "skipped: there is no such page";
@@ -116,7 +123,11 @@ for (const [colorScheme, locale, width] of [
       expect(over <= 0, `it sticks out by ${over} px`);
       const cut = await target.evaluate(() =>
         [...document.querySelectorAll("header.top nav a span")]
-          .filter((el) => el.checkVisibility() && el.getBoundingClientRect().width > el.parentElement.getBoundingClientRect().width + 1)
+          .filter(
+            (el) =>
+              el.checkVisibility() &&
+              el.getBoundingClientRect().width > el.parentElement.getBoundingClientRect().width + 1,
+          )
           .map((el) => el.textContent),
       );
       expect(!cut.length, `the navigation has no room for ${cut}`);
@@ -151,7 +162,10 @@ await step("by keyboard: the skip link leads past the navigation", async () => {
   await live(page);
   await page.waitForTimeout(500);
   await page.keyboard.press("Tab");
-  expect(await page.evaluate(() => document.activeElement.matches(".skip")), "the first stop is not the skip link");
+  expect(
+    await page.evaluate(() => document.activeElement.matches(".skip")),
+    "the first stop is not the skip link",
+  );
   await page.keyboard.press("Enter");
   expect(await page.evaluate(() => document.activeElement.id === "main"), "it does not lead to the content");
 });
@@ -192,7 +206,9 @@ await step("by keyboard: a dialog keeps the focus inside, and gives it back", as
   await page.waitForSelector("dialog[open]");
   for (let i = 0; i < 6; i += 1) {
     await page.keyboard.press("Tab");
-    const inside = await page.evaluate(() => document.activeElement === document.body || Boolean(document.activeElement.closest("dialog")));
+    const inside = await page.evaluate(
+      () => document.activeElement === document.body || Boolean(document.activeElement.closest("dialog")),
+    );
     expect(inside, "the focus left the dialog");
   }
   await page.keyboard.press("Escape");
@@ -206,7 +222,9 @@ await step("nothing moves where less motion is wished for", async () => {
     await go(path, calm);
     await live(calm);
     await calm.waitForTimeout(500);
-    const moving = await calm.evaluate(() => document.getAnimations().filter((a) => a.effect.getTiming().duration > 1).length);
+    const moving = await calm.evaluate(
+      () => document.getAnimations().filter((a) => a.effect.getTiming().duration > 1).length,
+    );
     expect(!moving, `${path}: ${moving} animations`);
   }
   await own.close();

@@ -22,7 +22,8 @@ async function visit(target, path) {
   await probe.send("Performance.enable");
   const fetched = new Map();
   probe.on("Network.requestWillBeSent", (e) => {
-    if (!e.request.url.startsWith("data:")) fetched.set(e.requestId, { url: new URL(e.request.url).pathname, bytes: 0, cached: false });
+    if (!e.request.url.startsWith("data:"))
+      fetched.set(e.requestId, { url: new URL(e.request.url).pathname, bytes: 0, cached: false });
   });
   const at = (e) => fetched.get(e.requestId) ?? {};
   probe.on("Network.requestServedFromCache", (e) => (at(e).cached = true));
@@ -60,7 +61,9 @@ await step(`the first visit takes fewer than ${REQUESTS + 1} requests and ${BYTE
   const list = await visit(known.page, "/");
   expect(list.length <= REQUESTS, `${list.length} requests: ${names(list)}`);
   expect(sum(list) < BYTES, `${sum(list)} bytes: ${names(list)}`);
-  const [ran, compiled] = ["ScriptDuration", "V8CompileDuration"].map((name) => (1000 * list.metrics[name]).toFixed(0));
+  const [ran, compiled] = ["ScriptDuration", "V8CompileDuration"].map((name) =>
+    (1000 * list.metrics[name]).toFixed(0),
+  );
   return `${list.length} requests, ${sum(list)} bytes; scripts ran for ${ran} ms, ${compiled} ms of it compiling`;
 });
 
@@ -82,8 +85,14 @@ await step("the second visit takes its files from the cache and asks for the doc
   const again = await known.context.newPage();
   const list = await visit(again, "/");
   const files = list.filter((f) => f.url.includes("/static/") && f.status);
-  expect(files.length >= 2 && files.every((f) => f.cached), `not from the cache: ${names(files.filter((f) => !f.cached))}`);
-  expect(files.every((f) => /immutable/.test(f.headers["cache-control"])), "files are not marked as immutable");
+  expect(
+    files.length >= 2 && files.every((f) => f.cached),
+    `not from the cache: ${names(files.filter((f) => !f.cached))}`,
+  );
+  expect(
+    files.every((f) => /immutable/.test(f.headers["cache-control"])),
+    "files are not marked as immutable",
+  );
   await known.context.close();
   return `${files.length} files from the cache`;
 });

@@ -19,9 +19,11 @@ const ask = (path) => page.evaluate(async (p) => (await fetch(p)).json(), path);
 
 const { devices } = await ask("/api/devices");
 const { alerts } = await ask("/api/alerts?state=all&limit=500");
-const TREACHEROUS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+const TREACHEROUS =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
 // What the page makes itself; every other element came out of a name.
-const FOREIGN = "img, iframe, object, embed, style, marquee, plaintext, form[action], meta[http-equiv], main script, main link, main b b, main h1 h1";
+const FOREIGN =
+  "img, iframe, object, embed, style, marquee, plaintext, form[action], meta[http-equiv], main script, main link, main b b, main h1 h1";
 
 /** Goes to a page, reads it, and fails when a name has become more than text. */
 async function look(target, path, bring) {
@@ -34,10 +36,22 @@ async function look(target, path, bring) {
       owned: "owned" in window || new URL(document.baseURI).origin !== location.origin,
       made: [...document.querySelectorAll(foreign)].map((el) => el.outerHTML.slice(0, 80)),
       handlers: [...document.querySelectorAll("*")]
-        .filter((el) => [...el.attributes].some((a) => a.name.startsWith("on") || /^\s*(javascript|data|file):/i.test(a.value) && ["href", "src", "action", "xlink:href"].includes(a.name)))
+        .filter((el) =>
+          [...el.attributes].some(
+            (a) =>
+              a.name.startsWith("on") ||
+              (/^\s*(javascript|data|file):/i.test(a.value) &&
+                ["href", "src", "action", "xlink:href"].includes(a.name)),
+          ),
+        )
         .map((el) => el.outerHTML.slice(0, 80)),
       hidden: [...document.querySelectorAll("*")]
-        .flatMap((el) => [...el.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).concat([...el.attributes].map((a) => a.value)))
+        .flatMap((el) =>
+          [...el.childNodes]
+            .filter((n) => n.nodeType === 3)
+            .map((n) => n.data)
+            .concat([...el.attributes].map((a) => a.value)),
+        )
         .filter((text) => new RegExp(treacherous).test(text))
         .map((text) => JSON.stringify(text.slice(0, 60))),
       text: document.body.innerText,
@@ -67,7 +81,9 @@ const prepare = (target) =>
       }
       return false;
     };
-    document.addEventListener("securitypolicyviolation", (e) => console.error(`policy: ${e.violatedDirective} ${e.sample}`));
+    document.addEventListener("securitypolicyviolation", (e) =>
+      console.error(`policy: ${e.violatedDirective} ${e.sample}`),
+    );
   });
 
 await step("the capture is the hostile one", async () => {
@@ -77,7 +93,9 @@ await step("the capture is the hostile one", async () => {
 });
 
 // One device for each of the hostile things, by what its name or an observed text holds.
-const speaking = devices.filter((d) => /<|javascript|\{\{|\$\{|etc\/passwd|W{20}|=cmd|[\u0300-\u0489]{8}|[\u0590-\u06ff]|owned/.test(JSON.stringify(d)));
+const speaking = devices.filter((d) =>
+  /<|javascript|\{\{|\$\{|etc\/passwd|W{20}|=cmd|[\u0300-\u0489]{8}|[\u0590-\u06ff]|owned/.test(JSON.stringify(d)),
+);
 const picked = speaking.filter((_, i) => i % Math.max(1, Math.floor(speaking.length / 24)) === 0);
 // Of each kind of alert a few, and those that carry markup.
 const telling = alerts.filter((a) => /<|\{\{|W{20}|javascript/.test(JSON.stringify(a)));
@@ -94,7 +112,16 @@ for (const [width, colorScheme, locale] of [
     console.error(`a dialog: ${dialog.message()}`);
     dialog.dismiss();
   });
-  for (const path of ["/", "/alerts", "/alerts?state=all", "/devices", "/history", "/health", "/settings", "/kiosk"]) {
+  for (const path of [
+    "/",
+    "/alerts",
+    "/alerts?state=all",
+    "/devices",
+    "/history",
+    "/health",
+    "/settings",
+    "/kiosk",
+  ]) {
     await step(`${path} at ${width} px`, async () => {
       if ((await target.request.get(new URL(path, base).href)).status() === 404) return "skipped: no such page";
       await look(target, path);
@@ -125,7 +152,12 @@ for (const [width, colorScheme, locale] of [
     await shot(`hostile-alert-${width}`, target);
   });
   await step(`hostile words in the address and in the search at ${width} px`, async () => {
-    for (const word of ["<img src=x onerror=owned=1>", "\u202egpj", "javascript:owned=1", "'\"><script>owned=1</script>"]) {
+    for (const word of [
+      "<img src=x onerror=owned=1>",
+      "\u202egpj",
+      "javascript:owned=1",
+      "'\"><script>owned=1</script>",
+    ]) {
       const q = encodeURIComponent(word);
       await look(target, `/alerts?q=${q}&kind=${q}&source=${q}`);
       await look(target, `/devices?q=${q}&show=${q}`);
@@ -136,7 +168,10 @@ for (const [width, colorScheme, locale] of [
     await target.keyboard.press("/");
     await target.keyboard.type("<img src=x onerror=owned=1>");
     await target.waitForTimeout(600);
-    expect(!(await target.evaluate(() => "owned" in window || document.querySelector("img"))), "the search made an element");
+    expect(
+      !(await target.evaluate(() => "owned" in window || document.querySelector("img"))),
+      "the search made an element",
+    );
   });
   await own.close();
 }
@@ -146,9 +181,13 @@ await step("exports are files of text", async () => {
     const answer = await page.request.get(new URL(path, base).href);
     const body = await answer.text();
     expect(answer.headers()["x-content-type-options"] === "nosniff", path);
-    expect(/^(text\/csv|application\/json)/.test(answer.headers()["content-type"]), answer.headers()["content-type"]);
+    expect(
+      /^(text\/csv|application\/json)/.test(answer.headers()["content-type"]),
+      answer.headers()["content-type"],
+    );
     expect(!TREACHEROUS.test(body.replace(/[\r\n]/g, "")), `${path} carries characters that hide or turn text`);
-    if (path.includes("csv")) expect(!/(^|,)"?[=+@\t]/m.test(body), `a formula: ${body.match(/(^|,)"?[=+@\t].{20}/m)?.[0]}`);
+    if (path.includes("csv"))
+      expect(!/(^|,)"?[=+@\t]/m.test(body), `a formula: ${body.match(/(^|,)"?[=+@\t].{20}/m)?.[0]}`);
   }
 });
 

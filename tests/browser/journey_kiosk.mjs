@@ -20,7 +20,8 @@ const screens = ["traffic", "alerts", "devices", "talkers", "health"];
 await enter(code);
 
 // Another window of the same person.
-const another = async () => open({ viewport: { width: 1280, height: 720 }, storageState: await context.storageState() });
+const another = async () =>
+  open({ viewport: { width: 1280, height: 720 }, storageState: await context.storageState() });
 
 /** Waits for the kiosk with its first figures. */
 async function kiosk(address, target = page) {
@@ -29,41 +30,52 @@ async function kiosk(address, target = page) {
   await target.waitForSelector(".kiosk-screen:not([hidden])");
 }
 
-await step("each screen fills a wall of 1080p and 4K without scrolling, in letters that carry four metres", async () => {
-  const seen = [];
-  for (const [width, height, scheme] of [
-    [1920, 1080, "light"],
-    [3840, 2160, "dark"],
-  ]) {
-    await page.setViewportSize({ width, height });
-    await page.emulateMedia({ colorScheme: scheme });
-    for (const id of screens) {
-      await kiosk(`/kiosk?screens=${id}`).catch(() => {});
-      if (!(await page.locator(`.kiosk-${id}:not([hidden])`).count())) continue;
-      seen.push(id);
-      await shot(`kiosk-${id}-${width}`);
-      const [x, y] = [await overflow(page), await page.evaluate(() => document.documentElement.scrollHeight - innerHeight)];
-      expect(x <= 0 && y <= 0, `${id} at ${width}: ${x} px too wide, ${y} px too tall`);
-      const small = await page.evaluate(() => {
-        const texts = [...document.querySelectorAll(".kiosk *")].filter(
-          (el) => el.checkVisibility() && !el.closest(".kiosk-tools") && [...el.childNodes].some((n) => n.nodeType === 3 && n.data.trim()),
-        );
-        const small = texts.filter((el) => (parseFloat(getComputedStyle(el).fontSize) / innerHeight) * 1080 < 29);
-        return small.map((el) => `${el.tagName}.${el.className}: ${el.textContent.slice(0, 20)}`);
-      });
-      expect(!small.length, `${id}: too small to read: ${small}`);
-      const cut = await page.evaluate(() => {
-        const el = document.querySelector(".kiosk-screen:not([hidden])");
-        return el.scrollHeight - el.clientHeight;
-      });
-      expect(cut <= 2, `${id} at ${width}: ${cut} px are cut off`);
+await step(
+  "each screen fills a wall of 1080p and 4K without scrolling, in letters that carry four metres",
+  async () => {
+    const seen = [];
+    for (const [width, height, scheme] of [
+      [1920, 1080, "light"],
+      [3840, 2160, "dark"],
+    ]) {
+      await page.setViewportSize({ width, height });
+      await page.emulateMedia({ colorScheme: scheme });
+      for (const id of screens) {
+        await kiosk(`/kiosk?screens=${id}`).catch(() => {});
+        if (!(await page.locator(`.kiosk-${id}:not([hidden])`).count())) continue;
+        seen.push(id);
+        await shot(`kiosk-${id}-${width}`);
+        const [x, y] = [
+          await overflow(page),
+          await page.evaluate(() => document.documentElement.scrollHeight - innerHeight),
+        ];
+        expect(x <= 0 && y <= 0, `${id} at ${width}: ${x} px too wide, ${y} px too tall`);
+        const small = await page.evaluate(() => {
+          const texts = [...document.querySelectorAll(".kiosk *")].filter(
+            (el) =>
+              el.checkVisibility() &&
+              !el.closest(".kiosk-tools") &&
+              [...el.childNodes].some((n) => n.nodeType === 3 && n.data.trim()),
+          );
+          const small = texts.filter(
+            (el) => (parseFloat(getComputedStyle(el).fontSize) / innerHeight) * 1080 < 29,
+          );
+          return small.map((el) => `${el.tagName}.${el.className}: ${el.textContent.slice(0, 20)}`);
+        });
+        expect(!small.length, `${id}: too small to read: ${small}`);
+        const cut = await page.evaluate(() => {
+          const el = document.querySelector(".kiosk-screen:not([hidden])");
+          return el.scrollHeight - el.clientHeight;
+        });
+        expect(cut <= 2, `${id} at ${width}: ${cut} px are cut off`);
+      }
     }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1920, height: 1080 });
-  expect(seen.includes("traffic") && seen.includes("health"), `only ${seen} had something to say`);
-  return [...new Set(seen)].join(", ");
-});
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 1920, height: 1080 });
+    expect(seen.includes("traffic") && seen.includes("health"), `only ${seen} had something to say`);
+    return [...new Set(seen)].join(", ");
+  },
+);
 
 await step("screens take turns, and stand still when told to", async () => {
   await kiosk("/kiosk?seconds=3&screens=traffic,devices,health");
@@ -77,7 +89,10 @@ await step("screens take turns, and stand still when told to", async () => {
   const still = await heading();
   await page.waitForTimeout(5000);
   expect((await heading()) === still, "it went on");
-  expect((await page.locator(".kiosk-tools").evaluate((el) => getComputedStyle(el).opacity)) === "0", "the tools fade");
+  expect(
+    (await page.locator(".kiosk-tools").evaluate((el) => getComputedStyle(el).opacity)) === "0",
+    "the tools fade",
+  );
   return [...seen].join(", ");
 });
 
@@ -101,24 +116,32 @@ await step("an urgent alert takes the screen and keeps it until somebody acknowl
   return text(".kiosk-alerts .summary");
 });
 
-await step("its address carries theme, language, screens and seconds, and the settings make that address", async () => {
-  await kiosk("/kiosk?theme=dark&lang=nl&screens=health&seconds=60");
-  expect((await heading()) === "De sensor", await heading());
-  const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number)[0] < 60);
-  expect(dark, "it is not dark");
-  await page.mouse.move(300, 300);
-  await page.getByRole("button", { name: "Dit scherm instellen" }).click();
-  await page.locator('select[name="lang"]').selectOption("en");
-  await page.locator('select[name="theme"]').selectOption("light");
-  await page.getByLabel("Verkeer, laatste vijf minuten").check();
-  await shot("kiosk-settings");
-  await page.locator("dialog button.primary").click();
-  await page.waitForFunction(() => document.documentElement.lang === "en");
-  await live(page);
-  expect(new URL(page.url()).search === "?theme=light&lang=en&seconds=60&screens=traffic%2Chealth", page.url());
-  const kept = await page.evaluate(() => [localStorage.getItem("lang"), localStorage.getItem("theme")]);
-  expect(kept.every((v) => v === null), `it changed what other pages of this browser show: ${kept}`);
-});
+await step(
+  "its address carries theme, language, screens and seconds, and the settings make that address",
+  async () => {
+    await kiosk("/kiosk?theme=dark&lang=nl&screens=health&seconds=60");
+    expect((await heading()) === "De sensor", await heading());
+    const dark = await page.evaluate(
+      () => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number)[0] < 60,
+    );
+    expect(dark, "it is not dark");
+    await page.mouse.move(300, 300);
+    await page.getByRole("button", { name: "Dit scherm instellen" }).click();
+    await page.locator('select[name="lang"]').selectOption("en");
+    await page.locator('select[name="theme"]').selectOption("light");
+    await page.getByLabel("Verkeer, laatste vijf minuten").check();
+    await shot("kiosk-settings");
+    await page.locator("dialog button.primary").click();
+    await page.waitForFunction(() => document.documentElement.lang === "en");
+    await live(page);
+    expect(new URL(page.url()).search === "?theme=light&lang=en&seconds=60&screens=traffic%2Chealth", page.url());
+    const kept = await page.evaluate(() => [localStorage.getItem("lang"), localStorage.getItem("theme")]);
+    expect(
+      kept.every((v) => v === null),
+      `it changed what other pages of this browser show: ${kept}`,
+    );
+  },
+);
 
 if (code !== "-") {
   await step("a token of its own lets a wall display in, and nowhere else", async () => {

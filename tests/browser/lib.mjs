@@ -51,7 +51,8 @@ export async function journey(base, shots, options = {}) {
   function watch(target) {
     target.on("console", (m) => {
       const refused = m.text().includes("status of 401");
-      if (["error", "warning"].includes(m.type()) && !refused) complaints.push(`${m.text()} (${m.location().url})`);
+      if (["error", "warning"].includes(m.type()) && !refused)
+        complaints.push(`${m.text()} (${m.location().url})`);
     });
     target.on("pageerror", (e) => complaints.push(e.stack ?? e.message));
     target.on("request", (r) => {
@@ -146,7 +147,8 @@ export async function unpacked(context, folder) {
       return route.fulfill({ contentType: "text/css", body: body.join("\n") });
     }
     if (file) return route.fulfill({ path: join(folder, file) });
-    if (route.request().resourceType() !== "document" || route.request().method() !== "GET") return route.fallback();
+    if (route.request().resourceType() !== "document" || route.request().method() !== "GET")
+      return route.fallback();
     // The server's answer with its headers and its status, and the document of the folder: it may also redirect.
     const response = await route.fetch({ maxRedirects: 0 });
     if (response.status() !== 200) return route.fulfill({ response });
