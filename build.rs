@@ -78,7 +78,9 @@ fn write(assets: &Path, out: &Path) -> Result<(), String> {
 pub fn pack(sources: &BTreeMap<String, String>) -> Result<Page, String> {
     let of = |kind: &'static str| sources.iter().filter(move |(name, _)| name.ends_with(kind));
     let get = |name: &str| sources.get(name).ok_or_else(|| format!("assets/{name} is missing"));
-    let inline = get(INLINE)?.trim();
+    let code = get(INLINE)?.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let inline = code.collect::<Vec<_>>().join("\n");
+    let inline = inline.trim();
     if inline.contains("</script") {
         return Err(format!("assets/{INLINE}: this ends the script element it stands in"));
     }

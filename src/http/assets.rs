@@ -96,7 +96,7 @@ fn media_type(name: &str) -> &'static str {
 }
 
 /// GET of any page: the same document, whose script shows what the path asks for, below the path that the viewer's proxy
-/// has it at. It fits one packet as it is.
+/// has it at.
 pub async fn page<S>(request: Request<S>) -> Answer {
     let document = match request.ext::<Forwarded>() {
         Some(forwarded) if !forwarded.base.is_empty() => {
@@ -153,7 +153,7 @@ mod tests {
         let files = FILES.iter().filter(|file| file.name != OPENAPI).map(|file| file.gzip.len());
         let sent = files.sum::<usize>() + DOCUMENT.len();
         assert!((10_000..140_000).contains(&sent), "{sent} bytes");
-        assert!(DOCUMENT.len() < 1400, "the document fits one packet: {} bytes", DOCUMENT.len());
+        assert!(DOCUMENT.len() < 2000, "the document is not worth packing: {} bytes", DOCUMENT.len());
     }
 
     #[test]
