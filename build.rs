@@ -78,14 +78,21 @@ fn write(assets: &Path, out: &Path) -> Result<(), String> {
 pub fn pack(sources: &BTreeMap<String, String>) -> Result<Page, String> {
     let of = |kind: &'static str| sources.iter().filter(move |(name, _)| name.ends_with(kind));
     let get = |name: &str| sources.get(name).ok_or_else(|| format!("assets/{name} is missing"));
-    let inline = get(INLINE)?.trim();
+    let code = get(INLINE)?.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let inline = code.collect::<Vec<_>>().join("\n");
+    let inline = inline.trim();
     if inline.contains("</script") {
         return Err(format!("assets/{INLINE}: this ends the script element it stands in"));
     }
     let mut document = get("index.html")?.clone();
-    let mut replace = |what: &str, by: &str| match document.matches(what).count() {
-        1 => Ok(document = document.replace(what, by)),
-        n => Err(format!("assets/index.html: {what} stands there {n} times, not once")),
+    let mut replace = |what: &str, by: &str| {
+        let times = document.matches(what).count();
+        document = document.replace(what, by);
+        if times == 1 {
+            Ok(())
+        } else {
+            Err(format!("assets/index.html: {what} stands there {times} times, not once"))
+        }
     };
     let script = script(sources)?;
     let mut sheets = get("app.css")?.clone();

@@ -16,6 +16,7 @@ import { alertsView } from "./view_alerts.js";
 import { deviceView } from "./view_device.js";
 import { devicesView } from "./view_devices.js";
 import { healthView } from "./view_health.js";
+import { kioskView } from "./view_kiosk.js";
 import { loginView } from "./view_login.js";
 import { overviewView } from "./view_overview.js";
 import { settingsView } from "./view_settings.js";
@@ -28,7 +29,7 @@ const ROUTES = [
   [/^\/health$/, healthView, "health"],
   [/^\/settings$/, settingsView, "settings"],
   [/^\/account$/, accountView, "account"],
-  [/^\/kiosk$/, overviewView, "kiosk"],
+  [/^\/kiosk$/, kioskView, "kiosk"],
   [/^\/login$/, loginView, "login"],
 ];
 const NAV = [
@@ -163,7 +164,6 @@ function route() {
   const context = {
     args,
     params: new URLSearchParams(location.search),
-    kiosk: id === "kiosk",
     go,
     on: (topic, f) => cleanups.push(on(topic, f)),
     cleanup: (f) => cleanups.push(f),

@@ -5,10 +5,13 @@ import { below } from "./base.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 // Characters that reorder or hide text around them. Names come from strangers, so they never reach the page.
-const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+// No script needs more marks on a letter; towers of them reach over the lines above and below.
+const TOWERS = /(\p{M}{4})\p{M}+/gu;
 
 /** Text fit to be shown, whoever wrote it. */
-export const clean = (text) => String(text).replace(TREACHEROUS, "");
+export const clean = (text) => String(text).replace(TREACHEROUS, "").replace(TOWERS, "$1");
 
 /** An element: `h("a", { class: "x", href: "/", onclick: f }, "text", child, [children], null)`; "/" is the overview. */
 export function h(tag, props, ...children) {

@@ -5,10 +5,11 @@ import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
+import kiosk from "./words_kiosk.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
 
-const WORDS = { ...account, ...alerts, ...devices, ...frame, ...health, ...overview, ...settings };
+const WORDS = { ...account, ...alerts, ...devices, ...frame, ...health, ...kiosk, ...overview, ...settings };
 
 const LANGUAGES = ["en", "nl"];
 

@@ -43,11 +43,9 @@ function act(key, go, search) {
     opened.click();
     return true;
   }
-  if (key === "Escape" && document.documentElement.dataset.page === "kiosk") {
-    go("/");
-    return true;
-  }
-  return false;
+  const leave = key === "Escape" && document.querySelector(".kiosk-tools a");
+  if (leave) leave.click();
+  return Boolean(leave);
 }
 
 const focusOf = (row) => row.querySelector("[data-focus]") ?? row;

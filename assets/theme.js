@@ -1,4 +1,5 @@
-// Sets theme and language before the first paint, so that nothing flashes. Runs blocking, so it stays tiny.
+// Sets theme and language before the first paint, so that nothing flashes. Runs blocking, so it stays tiny. A kiosk has
+// its wishes in its address.
 (() => {
   let theme, lang;
   try {
@@ -6,6 +7,11 @@
     lang = localStorage.getItem("lang");
   } catch {
     /* storage may be forbidden; the browser's own wishes apply */
+  }
+  if (/\/kiosk\/?$/.test(location.pathname)) {
+    const wishes = new URLSearchParams(location.search);
+    theme = wishes.get("theme") ?? theme;
+    lang = wishes.get("lang") ?? lang;
   }
   const root = document.documentElement;
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;

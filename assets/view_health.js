@@ -155,7 +155,8 @@ function content(path, value) {
   ];
 }
 
-const scroll = (table) => h("div", { class: "scroll" }, table);
+// Wide tables scroll by themselves, by keyboard too.
+const scroll = (table) => h("div", { class: "scroll", tabindex: "0" }, table);
 
 const pairs = (path, entries) =>
   scroll(

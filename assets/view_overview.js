@@ -1,5 +1,4 @@
 // The first screen: is everything all right, what flows, what needs attention, who is there, how the sensor does.
-// The kiosk is the same, larger, without navigation.
 
 import { acknowledge, mute } from "./actions.js";
 import { fill, h, keyed, name, setAttr, setText } from "./dom.js";
@@ -20,7 +19,6 @@ export function overviewView(view) {
     "div",
     { class: "overview" },
     parts.map((p) => p.element),
-    view.kiosk && h("a", { class: "leave", href: "/" }, t("kiosk.leave")),
   );
   // Shown with its first figures, so that nothing moves when they arrive.
   const show = (what) => {

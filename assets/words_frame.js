@@ -86,7 +86,6 @@ export default {
     "Op {path} staat niets. Misschien is het adres verkeerd getypt of komt het uit een oudere versie.",
   ],
   "404.back": ["To the overview", "Naar het overzicht"],
-  "kiosk.leave": ["Leave the kiosk", "Wandscherm verlaten"],
 
   // keys
   "keys.title": ["Keys", "Toetsen"],

@@ -65,14 +65,14 @@ fn knows<S>(request: &Request<S>, etag: &str) -> bool {
     request.header("if-none-match").is_some_and(|v| v.as_str().split(',').any(|e| e.trim() == etag))
 }
 
-/// Whether `gzip` is named and not refused with `q=0`.
 fn accepts_gzip<S>(request: &Request<S>) -> bool {
     request
         .header("accept-encoding")
         .is_some_and(|values| values.iter().any(|value| takes_gzip(value.as_str())))
 }
 
-fn takes_gzip(value: &str) -> bool {
+/// Whether a value of `Accept-Encoding` names gzip and does not refuse it.
+pub fn takes_gzip(value: &str) -> bool {
     value.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
@@ -96,7 +96,7 @@ fn media_type(name: &str) -> &'static str {
 }
 
 /// GET of any page: the same document, whose script shows what the path asks for, below the path that the viewer's proxy
-/// has it at. It fits one packet as it is.
+/// has it at.
 pub async fn page<S>(request: Request<S>) -> Answer {
     let document = match request.ext::<Forwarded>() {
         Some(forwarded) if !forwarded.base.is_empty() => {
@@ -153,7 +153,7 @@ mod tests {
         let files = FILES.iter().filter(|file| file.name != OPENAPI).map(|file| file.gzip.len());
         let sent = files.sum::<usize>() + DOCUMENT.len();
         assert!((10_000..140_000).contains(&sent), "{sent} bytes");
-        assert!(DOCUMENT.len() < 1400, "the document fits one packet: {} bytes", DOCUMENT.len());
+        assert!(DOCUMENT.len() < 2000, "the document is not worth packing: {} bytes", DOCUMENT.len());
     }
 
     #[test]

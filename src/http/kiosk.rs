@@ -20,7 +20,7 @@ pub fn exchange(request: &Request<State>) -> Result<Response, Refusal> {
     let there = app.auth.session(&app.store, cookies).and_then(|session| session.token);
     match app.auth.begin_kiosk(&app.store, session::caller(request)?, &token, there) {
         Ok((token, begun)) => {
-            let mut response = guard::to("/kiosk".to_owned());
+            let mut response = guard::to(without_token(request));
             if let Some(begun) = begun {
                 response.insert_header("set-cookie", session::cookie(&begun));
                 response = audit::by(response, token.name);
@@ -29,5 +29,16 @@ pub fn exchange(request: &Request<State>) -> Result<Response, Refusal> {
         }
         Err(refusal) if refusal.code() == "wrong_token" => Ok(guard::to("/login?next=/kiosk".to_owned())),
         Err(refusal) => Err(refusal),
+    }
+}
+
+/// The address without its token: what it says of screens, theme and language stays.
+fn without_token(request: &Request<State>) -> String {
+    let mut url = request.url().clone();
+    let pairs = request.url().query_pairs().filter(|(name, _)| name != "token");
+    url.query_pairs_mut().clear().extend_pairs(pairs);
+    match url.query() {
+        Some(query) if !query.is_empty() => format!("/kiosk?{query}"),
+        _ => "/kiosk".to_owned(),
     }
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `app` | what the loop shares with the routes, and how it publishes |
 //! | `hall` | caps, counts, bus and names: what the wire needs of any dashboard |
-//! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
+//! | `wire`, `paced`, `convert`, `packed` | sockets, limits, hyper to `http_types` and back, compression |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
 //! | `forwarded` | what a trusted proxy says of a request |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
@@ -37,6 +37,7 @@ mod kiosk;
 mod monitor;
 mod mutes;
 mod paced;
+mod packed;
 pub mod password;
 mod query;
 mod routes;

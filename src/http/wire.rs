@@ -11,6 +11,7 @@ use super::convert;
 use super::forwarded::{self, Forwarded};
 use super::hall::Hall;
 use super::paced::Paced;
+use super::packed;
 use super::sse::{self, Subscription};
 use super::{Peer, routes};
 use crate::time::{self, SECOND, Timestamp};
@@ -340,9 +341,10 @@ where
     let service = service_fn(|request| {
         let (shared, taken) = (shared.clone(), taken.clone());
         Box::pin(async move {
+            let packed = packed::wanted(&request, peer);
             let (mut answer, share) = respond(&shared, request, peer).await;
             match answer.ext_mut().remove::<Subscription>() {
-                None => convert::answer(answer).await,
+                None => convert::answer(packed::pack(answer, packed)).await,
                 Some(subscription) => {
                     let head = convert::stream_head(&answer);
                     *taken.borrow_mut() = Some(Taken { head, subscription, share });

@@ -51,7 +51,8 @@ export async function journey(base, shots, options = {}) {
   function watch(target) {
     target.on("console", (m) => {
       const refused = m.text().includes("status of 401");
-      if (["error", "warning"].includes(m.type()) && !refused) complaints.push(`${m.text()} (${m.location().url})`);
+      if (["error", "warning"].includes(m.type()) && !refused)
+        complaints.push(`${m.text()} (${m.location().url})`);
     });
     target.on("pageerror", (e) => complaints.push(e.stack ?? e.message));
     target.on("request", (r) => {
@@ -139,13 +140,15 @@ export async function unpacked(context, folder) {
   const sheets = () => ["app.css", ...readdirSync(folder).filter((n) => n.endsWith(".css") && n !== "app.css")];
   await context.route("**/*", async (route) => {
     const { pathname } = new URL(route.request().url());
-    const file = pathname.match(/\/static\/([\w.-]+)$/)?.[1];
+    // A document that a redirect leads to comes from the server and names files by their content.
+    const file = pathname.match(/\/static\/([\w.-]+)$/)?.[1].replace(/-[0-9a-f]{12}(?=\.)/, "");
     if (file === "app.css") {
       const body = sheets().map((name) => readFileSync(join(folder, name), "utf8"));
       return route.fulfill({ contentType: "text/css", body: body.join("\n") });
     }
     if (file) return route.fulfill({ path: join(folder, file) });
-    if (route.request().resourceType() !== "document" || route.request().method() !== "GET") return route.fallback();
+    if (route.request().resourceType() !== "document" || route.request().method() !== "GET")
+      return route.fallback();
     // The server's answer with its headers and its status, and the document of the folder: it may also redirect.
     const response = await route.fetch({ maxRedirects: 0 });
     if (response.status() !== 200) return route.fulfill({ response });

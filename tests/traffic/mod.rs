@@ -15,6 +15,7 @@
 //! | [`home`] | the test network, and the ordinary traffic behind every scenario |
 //! | [`scenarios`] | the table of scenarios, and their makers |
 //! | [`evening`] | the demo: an evening in a home, with attacks in it |
+//! | [`hostile`] | five hundred names that mean harm |
 //! | [`flood`] | a five-tuple flood of any length, streamed |
 #![allow(dead_code, reason = "each test uses its own part of the library")]
 
@@ -24,6 +25,7 @@ pub mod directory;
 pub mod evening;
 pub mod flood;
 pub mod home;
+pub mod hostile;
 pub mod names;
 pub mod packet;
 pub mod quic;

@@ -25,6 +25,7 @@ enum Command {
     Make(Make),
     Captures(Captures),
     Demo(Demo),
+    Hostile(Hostile),
     Flood(Flood),
     Send(Send),
 }
@@ -59,6 +60,15 @@ struct Captures {
 #[derive(FromArgs)]
 #[argh(subcommand, name = "demo")]
 struct Demo {
+    /// file to write
+    #[argh(positional)]
+    file: PathBuf,
+}
+
+/// Write the capture of five hundred hostile names.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "hostile")]
+struct Hostile {
     /// file to write
     #[argh(positional)]
     file: PathBuf,
@@ -114,6 +124,7 @@ fn run(command: Command) -> io::Result<()> {
         }
         Command::Captures(captures) => write_all(&captures.folder),
         Command::Demo(demo) => fs::write(demo.file, traffic::evening::pcap()),
+        Command::Hostile(hostile) => fs::write(hostile.file, traffic::hostile::pcap()),
         Command::Flood(flood) if flood.file == Path::new("-") => {
             traffic::flood::write(&mut BufWriter::new(io::stdout().lock()), flood.flows)
         }

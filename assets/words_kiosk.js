@@ -1,0 +1,47 @@
+// Words of the kiosk: English and Dutch side by side, so that neither falls behind.
+
+export default {
+  "kiosk.traffic": ["Traffic, last five minutes", "Verkeer, laatste vijf minuten"],
+  "kiosk.alerts": ["Open alerts", "Open meldingen"],
+  "kiosk.devices": ["Devices", "Apparaten"],
+  "kiosk.talkers": ["Who moves most", "Wie het meest verplaatst"],
+  "kiosk.talkers.devices": ["Devices, last minute", "Apparaten, laatste minuut"],
+  "kiosk.talkers.places": ["Destinations, last hour", "Bestemmingen, laatste uur"],
+  "kiosk.health": ["The sensor", "De sensor"],
+  "kiosk.more.one": ["and 1 more", "en nog 1"],
+  "kiosk.more.other": ["and {n} more", "en nog {n}"],
+  "kiosk.times": ["{n} times", "{n} keer"],
+  "kiosk.highest": ["up to {rate}", "tot {rate}"],
+  "kiosk.seen": ["seen {ago}", "gezien {ago}"],
+  "kiosk.first": ["new: first seen {ago}", "nieuw: voor het eerst gezien {ago}"],
+  "kiosk.wait": ["Waiting for the first figures", "Wacht op de eerste cijfers"],
+  "kiosk.stays": ["Stays here: this needs you", "Blijft hier: dit vraagt uw aandacht"],
+  "kiosk.paused": ["Standing still", "Staat stil"],
+  "kiosk.silent": [
+    "Sound is waiting: touch the screen or press a key once",
+    "Geluid wacht: raak het scherm aan of druk één keer op een toets",
+  ],
+  "kiosk.pause": ["Pause", "Stilzetten"],
+  "kiosk.resume": ["Go on", "Doorgaan"],
+  "kiosk.next": ["Next screen", "Volgend scherm"],
+  "kiosk.settings": ["Set up this screen", "Dit scherm instellen"],
+  "kiosk.leave": ["Leave the kiosk", "Wandscherm verlaten"],
+  "kiosk.tools": ["This screen", "Dit scherm"],
+  "kiosk.theme": ["Colours", "Kleuren"],
+  "kiosk.seconds": ["Seconds per screen", "Seconden per scherm"],
+  "kiosk.screens": ["Screens", "Schermen"],
+  "kiosk.screens.hint": [
+    "A screen that has nothing to say is left out by itself.",
+    "Een scherm dat niets te zeggen heeft, wordt vanzelf overgeslagen.",
+  ],
+  "kiosk.sound": ["Sound on a critical alert", "Geluid bij een kritieke melding"],
+  "kiosk.sound.hint": [
+    "Browsers allow sound only after a touch or a key on this page; until then the screen says so.",
+    "Browsers staan geluid pas toe na een aanraking of toets op deze pagina; tot dan meldt het scherm dat.",
+  ],
+  "kiosk.address": [
+    "The choices stand in the address: bookmark it, or start the wall display with it.",
+    "De keuzes staan in het adres: maak er een bladwijzer van, of start het wandscherm ermee.",
+  ],
+  "kiosk.apply": ["Show it so", "Zo tonen"],
+};
