@@ -4,10 +4,12 @@ import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
+import history from "./words_history.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
+import sight from "./words_sight.js";
 
-const WORDS = { ...alerts, ...devices, ...frame, ...health, ...overview, ...settings };
+const WORDS = { ...alerts, ...devices, ...frame, ...health, ...history, ...overview, ...settings, ...sight };
 
 const LANGUAGES = ["en", "nl"];
 

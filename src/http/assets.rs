@@ -19,11 +19,12 @@ macro_rules! files {
 
 /// Everything under `/static/`.
 const FILES: &[(&str, &[u8])] = files! {
-    "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "chart.js" "dom.js" "favicon.svg"
-    "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js" "places.js" "search.js" "state.js" "theme.js"
-    "traffic.js" "view_alerts.js" "view_device.js" "view_devices.js" "view_health.js" "view_login.js"
-    "view_overview.js" "view_settings.js" "words_alerts.js" "words_devices.js" "words_frame.js" "words_health.js"
-    "words_overview.js" "words_settings.js"
+    "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "axis.js" "bars.js" "brush.js" "chart.js"
+    "device_filter.js" "dom.js" "favicon.svg" "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js"
+    "places.js" "rank.js" "search.js" "series.js" "sight.js" "state.js" "theme.js" "traffic.js" "view_alerts.js"
+    "view_device.js" "view_devices.js" "view_health.js" "view_history.js" "view_login.js" "view_overview.js"
+    "view_settings.js" "words_alerts.js" "words_devices.js" "words_frame.js" "words_health.js" "words_history.js"
+    "words_overview.js" "words_settings.js" "words_sight.js"
 };
 
 const INDEX: &[u8] = include_bytes!("../../assets/index.html");
