@@ -32,7 +32,7 @@ const wrong = () => ["own", "one_way", "silent"].includes(sees()) || notes().inc
 
 /** The verdict as plain words. */
 export function sightWords() {
-  const element = h("span", {});
+  const element = h("span", { class: "sight-words" });
   return { element, update: () => setText(element, words()) };
 }
 
@@ -77,7 +77,7 @@ export function openSight() {
 function way(id, open) {
   const steps = t(`way.${id}.steps`).split("\n");
   const line = (text) => {
-    const parts = text.split("`");
+    const parts = text.split("\u0060");
     return h("li", {}, parts.map((part, i) => (i % 2 ? h("code", {}, part) : part)));
   };
   return h(

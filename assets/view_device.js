@@ -3,7 +3,7 @@
 import { get, patch, query } from "./api.js";
 import { bars } from "./bars.js";
 import { fill, h, name, svg } from "./dom.js";
-import { bytes, clock, count, date, duration, exactBytes, full, moment } from "./format.js";
+import { bytes, clock, count, date, duration, exactBytes, full, moment, weekday } from "./format.js";
 import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
@@ -195,7 +195,7 @@ function lately(d) {
   const byDay = Array.from({ length: 7 }, (_, i) => {
     const at = today - (6 - i) * 24 * HOUR;
     const x = at === today ? { bytes_in: d.bytes_in_today, bytes_out: d.bytes_out_today } : days.get(at);
-    return { words: date(at), short: date(at), down: x?.bytes_in ?? 0, up: x?.bytes_out ?? 0, missing: !x };
+    return { words: date(at), short: weekday(at), down: x?.bytes_in ?? 0, up: x?.bytes_out ?? 0, missing: !x };
   });
   return h(
     "section",

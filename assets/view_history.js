@@ -124,11 +124,17 @@ export function historyView(view) {
     h("div", { class: "columns" }, rankings.map((r) => r.element)),
   );
 
-  load(true);
+  // In a replay it is the time of the capture, which the first snapshot tells.
+  let early = !state.snapshot;
+  if (!early) load(true);
   const timer = setInterval(() => want.range && !document.hidden && load(false), AGAIN_MS);
   const rank = () => state.snapshot && rankings.forEach((r) => r.update());
   rank();
-  view.on("snapshot", rank);
+  view.on("snapshot", () => {
+    if (early) load(true);
+    early = false;
+    rank();
+  });
   view.cleanup(() => {
     ended = true;
     clearInterval(timer);
@@ -177,7 +183,9 @@ export function historyView(view) {
     if (!table.hidden) fill(table, seriesTable(points, time, 400));
   }
 
-  const gapWords = (n) => t(`history.gaps.${n === 1 ? "one" : "other"}`, { n: count(n), off: t("history.off") });
+  function gapWords(n) {
+    return t(`history.gaps.${n === 1 ? "one" : "other"}`, { n: count(n), off: t("history.off") });
+  }
 
   function showMean() {
     if (chart.paused) return;

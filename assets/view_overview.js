@@ -314,6 +314,8 @@ function devicesCard() {
 
 const missing = (d) => d.important && !d.online;
 const bytesToday = (d) => d.bytes_in_today + d.bytes_out_today;
+// On the first day everything is new and not yet known: then it says nothing.
+const standsOut = () => state.snapshot.devices.unknown * 2 < state.snapshot.devices.total;
 const isNew = (d) => now() - Date.parse(d.first_seen) < 86_400_000;
 const byPresence = (a, b) =>
   missing(b) - missing(a) || b.online - a.online || bytesToday(b) - bytesToday(a) || (a.id < b.id ? -1 : 1);
@@ -342,7 +344,7 @@ function chip(device) {
       detail,
       missing(d)
         ? t("important gone")
-        : d.known === false && isNew(d)
+        : d.known === false && isNew(d) && standsOut()
           ? t("device.unknown.yet")
           : d.online
             ? `${bytes(bytesToday(d))} ${t("today")}`

@@ -3,7 +3,7 @@
 export default {
   "all devices": ["All devices", "Alle apparaten"],
   "devices.online": ["online", "online"],
-  "devices.total": ["known", "bekend"],
+  "devices.total": ["in all", "in totaal"],
   "devices.new_today": ["new today", "nieuw vandaag"],
   "devices.unknown": ["not yet known", "nog niet herkend"],
   "devices.search": ["Search, or kind:phone vendor:hp risk:>30 -is:online", "Zoek, of kind:phone vendor:hp risk:>30 -is:online"],
