@@ -66,7 +66,7 @@ export function historyView(view) {
   const ranges = Object.keys(RANGES).map((id) =>
     h("a", { href: `/history?range=${id}`, "aria-current": want.range === id ? "true" : null }, t(`range.${id}`)),
   );
-  const span = () => t("history.span", { from: moment(from(), now()), to: moment(to(), now()) });
+  const span = () => t("history.span", { from: moment(from(), now()), to: want.range ? t("now") : moment(to(), now()) });
   const spanWords = h("p", { class: "muted total" }, span());
   const rankings = [
     rankCard({

@@ -1,7 +1,7 @@
 // Words of the history page: English and Dutch side by side.
 
 export default {
-  "nav.history": ["History", "Geschiedenis"],
+  "nav.history": ["History", "Historie"],
   "history.longer": ["Longer ranges", "Langere perioden"],
   "history.span": ["{from} to {to}", "{from} tot {to}"],
   "history.mean": ["mean of this range", "gemiddeld over deze periode"],
