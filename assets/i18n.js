@@ -1,5 +1,6 @@
 // The words of the page, chosen by language. They stand in `words_*.js`, each with both languages side by side.
 
+import account from "./words_account.js";
 import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
 import frame from "./words_frame.js";
@@ -9,7 +10,17 @@ import overview from "./words_overview.js";
 import settings from "./words_settings.js";
 import sight from "./words_sight.js";
 
-const WORDS = { ...alerts, ...devices, ...frame, ...health, ...history, ...overview, ...settings, ...sight };
+const WORDS = {
+  ...account,
+  ...alerts,
+  ...devices,
+  ...frame,
+  ...health,
+  ...history,
+  ...overview,
+  ...settings,
+  ...sight,
+};
 
 const LANGUAGES = ["en", "nl"];
 

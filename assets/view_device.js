@@ -8,7 +8,7 @@ import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { empty, field, sentenceOf, toast, when, word } from "./parts.js";
-import { deviceChanged, now, state } from "./state.js";
+import { deviceChanged, may, now, state } from "./state.js";
 
 const DETAILS = ["traits", "hours", "services", "peers", "days", "last_hours", "asked"];
 const HOUR = 3_600_000;
@@ -59,7 +59,7 @@ export function deviceView(view) {
         "div",
         { class: "columns" },
         h("div", { class: "stack" }, facts(device), names(device), asked(device), traits(device), presence(device)),
-        h("div", { class: "stack" }, form(device), alerts, habits(device.habits), peers(device), services(device)),
+        h("div", { class: "stack" }, may() && form(device), alerts, habits(device.habits), peers(device), services(device)),
       ),
     );
   }
@@ -125,11 +125,11 @@ export function deviceView(view) {
       h("a", { class: "back", href: "/devices" }, t("nav.devices")),
       h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), title),
       form,
-      pencil,
+      may() && pencil,
       d.important && h("span", { class: "tag" }, "★ ", t("important")),
       d.known === false && [
         h("span", { class: "tag strange" }, t("device.unknown.yet")),
-        h("button", { type: "button", class: "know", onclick: know }, t("known.mark")),
+        may() && h("button", { type: "button", class: "know", onclick: know }, t("known.mark")),
       ],
       h(
         "p",

@@ -8,7 +8,7 @@ import { bytes, count, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { empty, setWhen, toast, when, word } from "./parts.js";
-import { deviceChanged, now, state } from "./state.js";
+import { deviceChanged, may, now, state } from "./state.js";
 
 const CHUNK = 100;
 
@@ -165,7 +165,7 @@ export function devicesView(view) {
     const online = all.filter((d) => d.online).length;
     setText(status, loaded ? `${tn("devices.count", sorted.length)} · ${tn("online", online)}` : "\u00a0");
     const strange = sorted.filter(IS.unknown).length;
-    knowAll.hidden = want.show !== "unknown" || !strange;
+    knowAll.hidden = want.show !== "unknown" || !strange || !may();
     setText(knowAll, tn("devices.know", strange));
     table.hidden = !sorted.length && loaded;
     hole.hidden = sorted.length > 0 || !loaded;
