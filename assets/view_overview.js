@@ -109,6 +109,8 @@ function say() {
   }
   if (capture.sees === "silent") return { tone: "high", words: t("state.silent") };
   if (monitor.status === "degraded") return { tone: "medium", words: t("state.degraded") };
+  // Quiet means little where little is seen.
+  if (["own", "one_way"].includes(capture.sees)) return { tone: "medium", words: t(`state.quiet.${capture.sees}`) };
   const since = Math.max(state.lastAlert, Date.parse(monitor.started));
   return { tone: "quiet", words: t("state.quiet", { time: moment(since, now()) }) };
 }

@@ -4,6 +4,14 @@ export default {
   // the sentence
   state: ["State", "Staat"],
   "state.quiet": ["All quiet since {time}", "Alles rustig sinds {time}"],
+  "state.quiet.own": [
+    "Quiet, but this sensor sees only its own traffic",
+    "Rustig, maar deze sensor ziet alleen zijn eigen verkeer",
+  ],
+  "state.quiet.one_way": [
+    "Quiet, but this sensor sees one direction only",
+    "Rustig, maar deze sensor ziet maar één richting",
+  ],
   "state.silent": ["No traffic reaches this sensor", "Er komt geen verkeer bij deze sensor"],
   "state.degraded": ["netmonitor itself has trouble", "netmonitor zelf heeft een probleem"],
   "state.loading": ["loading…", "laden…"],
