@@ -126,11 +126,8 @@ export class Chart {
   }
 
   plotWidth() {
-    return Math.max(10, this.element.clientWidth - LEFT - this.right());
-  }
-
-  right() {
-    return this.element.clientWidth < 480 ? 0 : 4;
+    const width = this.element.clientWidth;
+    return Math.max(10, width - LEFT - (width < 480 ? 0 : 4));
   }
 
   palette() {
@@ -196,7 +193,10 @@ export class Chart {
       for (let layer = this.series.length - 1; layer >= 0; layer -= 1) {
         const top = new Path2D();
         for (let i = first; i <= last; i += 1) top.lineTo(x(this.points[i].time), y(stacks[i][layer]));
+        // A step on its own is as wide as it lasted.
+        if (first === last) top.lineTo(x(this.points[last].time + this.step), y(stacks[last][layer]));
         const area = new Path2D(top);
+        if (first === last) area.lineTo(x(this.points[last].time + this.step), y(layer ? stacks[last][layer - 1] : 0));
         for (let i = last; i >= first; i -= 1) {
           area.lineTo(x(this.points[i].time), y(layer ? stacks[i][layer - 1] : 0));
         }

@@ -55,6 +55,7 @@ function makeRow() {
   let href = "";
   el._set = (r, most) => {
     if (href !== r.href) apply(link, (href = r.href));
+    el.classList.toggle("picked", Boolean(r.picked));
     setText(label, r.label);
     setAttr(label, "title", r.title);
     if (r.detail instanceof Promise) r.detail.then((words) => setText(detail, words));

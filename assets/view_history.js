@@ -73,17 +73,22 @@ export function historyView(view) {
       area: "places",
       title: "destinations",
       more: {},
-      rows: () => (state.snapshot?.top_destinations ?? []).map(destinationRow),
+      rows: () => (state.snapshot?.top_destinations ?? []).map((x) => asked(destinationRow(x), "place")),
       none: () => empty(t("destinations.none"), t("destinations.none.why")),
     }),
     rankCard({
       area: "spoken",
       title: "applications",
       more: {},
-      rows: () => (state.snapshot?.applications ?? []).map(applicationRow),
+      rows: () => (state.snapshot?.applications ?? []).map((x) => asked(applicationRow(x), "app")),
       none: () => empty(t("applications.none"), t("applications.none.why")),
     }),
   ];
+  // The row that led here stands out; from here a row leads to the alerts that name it.
+  function asked(row, param) {
+    const picked = row.id === view.params.get(param);
+    return { ...row, picked, href: `/alerts${query({ q: row.id, state: "all" })}` };
+  }
   rankings.forEach(({ element }, i) => setAttr(element, "id", ["destinations", "applications"][i]));
   const element = h(
     "div",
@@ -128,8 +133,14 @@ export function historyView(view) {
   let early = !state.snapshot;
   if (!early) load(true);
   const timer = setInterval(() => want.range && !document.hidden && load(false), AGAIN_MS);
-  const rank = () => state.snapshot && rankings.forEach((r) => r.update());
-  rank();
+  let arrived = !location.hash;
+  const rank = () => {
+    if (!state.snapshot) return;
+    rankings.forEach((r) => r.update());
+    if (!arrived) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center" });
+    arrived = true;
+  };
+  requestAnimationFrame(rank);
   view.on("snapshot", () => {
     if (early) load(true);
     early = false;

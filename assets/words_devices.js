@@ -6,7 +6,7 @@ export default {
   "devices.total": ["in all", "in totaal"],
   "devices.new_today": ["new today", "nieuw vandaag"],
   "devices.unknown": ["not yet known", "nog niet herkend"],
-  "devices.search": ["Search, or kind:phone vendor:hp risk:>30 -is:online", "Zoek, of kind:phone vendor:hp risk:>30 -is:online"],
+  "devices.search": ["Search, or kind:phone -is:online", "Zoek, of kind:phone -is:online"],
   "devices.search.label": ["Search devices", "Zoek apparaten"],
   "devices.search.hint": [
     "Words, or kind: vendor: ip: name: risk: is: (online, new, important, unknown); a minus before it means not.",
