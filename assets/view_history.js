@@ -17,7 +17,8 @@ const HOUR = 3_600_000;
 const RANGES = { "1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR };
 const LEAST = 120_000;
 const MOST = 400 * 24 * HOUR;
-const MARKS = 48;
+/** A mark needs so much room, in the height of the text. */
+const MARK_EM = 1.9;
 const AGAIN_MS = 60_000;
 
 /** The finest step in seconds that is kept that far back and gives a drawable number of points. */
@@ -253,11 +254,13 @@ export function historyView(view) {
 
   // One mark per stretch of the axis: a link to the alerts of that stretch.
   function showPins(list) {
-    const width = (to() - from()) / MARKS;
+    const em = parseFloat(getComputedStyle(pins).fontSize);
+    const marks = Math.max(4, Math.floor(pins.clientWidth / (MARK_EM * em)));
+    const width = (to() - from()) / marks;
     const groups = new Map();
     for (const alert of list) {
       const at = Math.max(Date.parse(alert.time), from());
-      const slot = Math.min(MARKS - 1, Math.floor((at - from()) / width));
+      const slot = Math.min(marks - 1, Math.floor((at - from()) / width));
       if (!groups.has(slot)) groups.set(slot, []);
       groups.get(slot).push(alert);
     }
@@ -271,7 +274,7 @@ export function historyView(view) {
         worst: t(`severity.${worst}`),
       });
       const href = `/alerts${query({ ...range, state: "all" })}`;
-      const el = h("a", { href, title: words, "aria-label": words }, mark(worst), group.length > 1 && h("b", {}, count(group.length)));
+      const el = h("a", { href, title: words, "aria-label": words }, mark(worst), h("b", {}, group.length > 1 ? count(group.length) : ""));
       el.style.left = `${chart.percentOf(start + width / 2)}%`;
       return el;
     };
