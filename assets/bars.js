@@ -13,7 +13,7 @@ const HEIGHT = 60;
  */
 export function bars(title, slots) {
   const most = Math.max(...slots.map((s) => s.down + s.up));
-  if (!most) return h("div", {}, h("h3", {}, title), empty(t("device.history.none"), t("device.history.none.why")));
+  if (!most) return h("div", {}, h("h2", {}, title), empty(t("device.history.none"), t("device.history.none.why")));
   const sum = (key) => slots.reduce((all, s) => all + s[key], 0);
   const peak = slots.find((s) => s.down + s.up === most);
   const label = t("device.history.label", {
@@ -43,7 +43,7 @@ export function bars(title, slots) {
     },
     t("history.table"),
   );
-  return h("div", {}, h("div", { class: "bars-head" }, h("h3", {}, title), toggle), chart, table);
+  return h("div", {}, h("div", { class: "bars-head" }, h("h2", {}, title), toggle), chart, table);
 }
 
 function column(slot, most, i) {
