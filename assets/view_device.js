@@ -327,12 +327,19 @@ const services = (d) =>
     ]),
   );
 
+/** A device of ours leads to its page. */
+function peerName(p) {
+  const ours = [...state.devices.values()].find((d) => d.ips.includes(p.ip));
+  const words = name(p.name ?? p.ip);
+  return ours ? h("a", { class: "peer", href: `/devices/${encodeURIComponent(ours.id)}` }, words) : words;
+}
+
 const peers = (d) =>
   tableCard(
     "device.peers",
     ["name", "device.volume"],
     (d.peers ?? []).map((p) => [
-      [name(p.name ?? p.ip), p.name && h("small", { class: "mono" }, ` ${p.ip}`)],
+      [peerName(p), p.name && h("small", { class: "mono" }, ` ${p.ip}`)],
       h("span", { title: exactBytes(p.bytes) }, bytes(p.bytes)),
     ]),
   );

@@ -31,6 +31,7 @@ const COLUMNS = [
   { id: "today", order: (a, b) => today(a) - today(b), down: true },
   { id: "risk", order: (a, b) => (a.risk ?? 0) - (b.risk ?? 0), down: true },
 ];
+const KIND = /(^|\s)kind:(\S+)/;
 const SHOWS = { all: () => true, ...IS };
 
 export function devicesView(view) {
@@ -64,6 +65,16 @@ export function devicesView(view) {
     title: t("devices.search.hint"),
     oninput: () => {
       want.q = search.value.trim();
+      arrange();
+    },
+  });
+  // A choice of kind is a token like one that was typed.
+  const kinds = h("select", {
+    "aria-label": t("device.kind"),
+    onchange: () => {
+      const others = want.q.replace(KIND, "").trim();
+      want.q = kinds.value ? `${others} kind:${kinds.value}`.trim() : others;
+      search.value = want.q;
       arrange();
     },
   });
@@ -104,6 +115,7 @@ export function devicesView(view) {
       "div",
       { class: "filters" },
       search,
+      kinds,
       h("div", { class: "segments", role: "group", "aria-label": t("filter") }, shows),
     ),
     h("div", { class: "card flush" }, table, hole, end),
@@ -164,6 +176,7 @@ export function devicesView(view) {
     fill(body, sorted.slice(0, keep).map(row));
     const online = all.filter((d) => d.online).length;
     setText(status, loaded ? `${tn("devices.count", sorted.length)} · ${tn("online", online)}` : "\u00a0");
+    showKinds(all);
     const strange = sorted.filter(IS.unknown).length;
     knowAll.hidden = want.show !== "unknown" || !strange || !may();
     setText(knowAll, tn("devices.know", strange));
@@ -176,6 +189,19 @@ export function devicesView(view) {
           ? empty(t("devices.nomatch"), t("devices.nomatch.why"))
           : empty(t("devices.none"), t("devices.none.why")),
       );
+  }
+
+  function showKinds(all) {
+    const there = [...new Set(all.map((d) => d.kind))].sort((a, b) => text(word("kind", a), word("kind", b)));
+    const chosen = KIND.exec(want.q)?.[2] ?? "";
+    if (chosen && !there.includes(chosen)) there.push(chosen);
+    const id = there.join();
+    if (kinds._id !== id) {
+      kinds._id = id;
+      const option = (value, words) => h("option", { value }, words);
+      fill(kinds, option("", t("devices.kinds")), there.map((kind) => option(kind, word("kind", kind))));
+    }
+    kinds.value = chosen;
   }
 
   // One after the other: each is written to the card.

@@ -20,6 +20,7 @@ export default {
   "devices.show.important": ["Important", "Belangrijk"],
   "devices.show.unknown": ["Not yet known", "Nog niet herkend"],
   "devices.show.risky": ["At risk", "Met risico"],
+  "devices.kinds": ["All kinds", "Alle soorten"],
   "devices.csv": ["Download CSV", "CSV downloaden"],
   "devices.know.one": ["I know this one", "Dit ken ik"],
   "devices.know.other": ["I know all {n} of these", "Deze {n} ken ik allemaal"],
