@@ -71,7 +71,11 @@ const tableOf = (title, slots) =>
     h(
       "thead",
       {},
-      h("tr", {}, [t("time"), t("traffic.in"), t("traffic.out")].map((head) => h("th", { scope: "col" }, head))),
+      h(
+        "tr",
+        {},
+        [t("time"), t("traffic.in"), t("traffic.out")].map((head) => h("th", { scope: "col" }, head)),
+      ),
     ),
     h(
       "tbody",

@@ -15,7 +15,13 @@ const CALM_MS = 2500;
 export function rankCard({ area, title, more, rows, none }) {
   const list = h("ol", { class: "talkers" });
   const hole = h("div", { hidden: true });
-  const element = h("section", { class: `card ${area} live` }, cardHead(t(title), more.href, more.href && t(more.label)), list, hole);
+  const element = h(
+    "section",
+    { class: `card ${area} live` },
+    cardHead(t(title), more.href, more.href && t(more.label)),
+    list,
+    hole,
+  );
   let drawn = 0;
   const update = () => {
     if (drawn && list.children.length && performance.now() - drawn < CALM_MS) return;

@@ -75,7 +75,15 @@ export function makeLegend(href) {
       setText(unit, b);
     }
   };
-  return { element: h("div", { class: "legend" }, figures.map((f) => f.el)), moment, show };
+  return {
+    element: h(
+      "div",
+      { class: "legend" },
+      figures.map((f) => f.el),
+    ),
+    moment,
+    show,
+  };
 }
 
 /** A point in words, for screen readers. */
@@ -100,7 +108,13 @@ export function seriesTable(points, time, most) {
     h(
       "thead",
       {},
-      h("tr", {}, head(t("time")), SERIES.map((s) => head(t(`traffic.${s.key}`))), head(t("traffic.dropped"))),
+      h(
+        "tr",
+        {},
+        head(t("time")),
+        SERIES.map((s) => head(t(`traffic.${s.key}`))),
+        head(t("traffic.dropped")),
+      ),
     ),
     h(
       "tbody",

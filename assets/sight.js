@@ -78,7 +78,11 @@ function way(id, open) {
   const steps = t(`way.${id}.steps`).split("\n");
   const line = (text) => {
     const parts = text.split("\u0060");
-    return h("li", {}, parts.map((part, i) => (i % 2 ? h("code", {}, part) : part)));
+    return h(
+      "li",
+      {},
+      parts.map((part, i) => (i % 2 ? h("code", {}, part) : part)),
+    );
   };
   return h(
     "details",

@@ -106,7 +106,10 @@ export function trafficCard() {
     chart.set(points, to - HOUR, to, STEP);
     if (performance.now() - tabled > TABLE_MS || !tabled) {
       tabled = performance.now();
-      fill(table, seriesTable(points, (p) => clock(p.time), 12));
+      fill(
+        table,
+        seriesTable(points, (p) => clock(p.time), 12),
+      );
     }
   }
 }

@@ -59,7 +59,15 @@ export function deviceView(view) {
         "div",
         { class: "columns" },
         h("div", { class: "stack" }, facts(device), names(device), asked(device), traits(device), presence(device)),
-        h("div", { class: "stack" }, may() && form(device), alerts, habits(device.habits), peers(device), services(device)),
+        h(
+          "div",
+          { class: "stack" },
+          may() && form(device),
+          alerts,
+          habits(device.habits),
+          peers(device),
+          services(device),
+        ),
       ),
     );
   }
@@ -197,12 +205,7 @@ function lately(d) {
     const x = at === today ? { bytes_in: d.bytes_in_today, bytes_out: d.bytes_out_today } : days.get(at);
     return { words: date(at), short: weekday(at), down: x?.bytes_in ?? 0, up: x?.bytes_out ?? 0, missing: !x };
   });
-  return h(
-    "section",
-    { class: "card lately" },
-    bars(t("device.last24"), byHour),
-    bars(t("device.last7"), byDay),
-  );
+  return h("section", { class: "card lately" }, bars(t("device.last24"), byHour), bars(t("device.last7"), byDay));
 }
 
 function facts(d) {
@@ -296,8 +299,26 @@ function tableCard(title, heads, rows) {
     h(
       "table",
       { class: "data" },
-      h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, t(head))))),
-      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((head) => h("th", { scope: "col" }, t(head))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((cells) =>
+          h(
+            "tr",
+            {},
+            cells.map((cell) => h("td", {}, cell)),
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -362,7 +383,12 @@ function presence(d) {
     );
   };
   const usual = hours.map((n, i) => [(i - shift + 48) % 24, n]).filter(([, n]) => n >= 64);
-  const told = usual.length ? usual.map(([hour]) => hour).sort((a, b) => a - b).join(", ") : t("none");
+  const told = usual.length
+    ? usual
+        .map(([hour]) => hour)
+        .sort((a, b) => a - b)
+        .join(", ")
+    : t("none");
   return h(
     "section",
     { class: "card" },

@@ -199,7 +199,11 @@ export function devicesView(view) {
     if (kinds._id !== id) {
       kinds._id = id;
       const option = (value, words) => h("option", { value }, words);
-      fill(kinds, option("", t("devices.kinds")), there.map((kind) => option(kind, word("kind", kind))));
+      fill(
+        kinds,
+        option("", t("devices.kinds")),
+        there.map((kind) => option(kind, word("kind", kind))),
+      );
     }
     kinds.value = chosen;
   }

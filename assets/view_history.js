@@ -67,7 +67,8 @@ export function historyView(view) {
   const ranges = Object.keys(RANGES).map((id) =>
     h("a", { href: `/history?range=${id}`, "aria-current": want.range === id ? "true" : null }, t(`range.${id}`)),
   );
-  const span = () => t("history.span", { from: moment(from(), now()), to: want.range ? t("now") : moment(to(), now()) });
+  const span = () =>
+    t("history.span", { from: moment(from(), now()), to: want.range ? t("now") : moment(to(), now()) });
   const spanWords = h("p", { class: "muted total" }, span());
   const rankings = [
     rankCard({
@@ -127,7 +128,11 @@ export function historyView(view) {
       h("section", { class: "card", id: "talkers" }, h("h2", {}, t("history.talkers")), talkers),
     ),
     h("h2", {}, t("history.lately")),
-    h("div", { class: "columns" }, rankings.map((r) => r.element)),
+    h(
+      "div",
+      { class: "columns" },
+      rankings.map((r) => r.element),
+    ),
   );
 
   // In a replay it is the time of the capture, which the first snapshot tells.
@@ -206,11 +211,19 @@ export function historyView(view) {
 
   function showTotals({ points: raw, step }) {
     const sum = (key) => raw.reduce((all, p) => all + (p[key] * step) / 8000, 0);
-    const peak = raw.reduce((most, p) => (p.in + p.out + p.internal > most.size ? { p, size: p.in + p.out + p.internal } : most), { size: 0 });
+    const peak = raw.reduce(
+      (most, p) => (p.in + p.out + p.internal > most.size ? { p, size: p.in + p.out + p.internal } : most),
+      { size: 0 },
+    );
     const packets = raw.reduce((all, p) => all + (p.packets * step) / 1000, 0);
     const lost = raw.reduce((all, p) => all + p.lost, 0);
     const total = (id, text, title, href) =>
-      h(href ? "a" : "div", { class: "total-cell", href, title }, h("span", {}, t(`history.total.${id}`)), h("b", {}, text));
+      h(
+        href ? "a" : "div",
+        { class: "total-cell", href, title },
+        h("span", {}, t(`history.total.${id}`)),
+        h("b", {}, text),
+      );
     fill(
       totals,
       ["in", "out", "internal"].map((key) => total(key, bytes(sum(key)), exactBytes(sum(key)))),
@@ -219,7 +232,11 @@ export function historyView(view) {
       peak.p &&
         h(
           "button",
-          { class: "total-cell", type: "button", onclick: () => zoom(peak.p.time - 10 * step, peak.p.time + 10 * step) },
+          {
+            class: "total-cell",
+            type: "button",
+            onclick: () => zoom(peak.p.time - 10 * step, peak.p.time + 10 * step),
+          },
           h("span", {}, t("history.total.peak")),
           h("b", {}, rate(peak.size / 8)),
           h("small", {}, t("history.peak.at", { time: time(peak.p) })),
@@ -274,7 +291,12 @@ export function historyView(view) {
         worst: t(`severity.${worst}`),
       });
       const href = `/alerts${query({ ...range, state: "all" })}`;
-      const el = h("a", { href, title: words, "aria-label": words }, mark(worst), h("b", {}, group.length > 1 ? count(group.length) : ""));
+      const el = h(
+        "a",
+        { href, title: words, "aria-label": words },
+        mark(worst),
+        h("b", {}, group.length > 1 ? count(group.length) : ""),
+      );
       el.style.left = `${chart.percentOf(start + width / 2)}%`;
       return el;
     };
@@ -287,7 +309,13 @@ export function historyView(view) {
       const answer = await get(`/api/talkers${query({ range, limit: 10 })}`);
       if (ended) return;
       const rows = answer.talkers.map((x) => talkerRow(x, true));
-      const card = rankCard({ area: "", title: "history.talkers", more: {}, rows: () => rows, none: () => empty(t("history.talkers.none")) });
+      const card = rankCard({
+        area: "",
+        title: "history.talkers",
+        more: {},
+        rows: () => rows,
+        none: () => empty(t("history.talkers.none")),
+      });
       card.update();
       fill(
         talkers,

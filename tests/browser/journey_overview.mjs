@@ -34,7 +34,9 @@ await step("it has all its parts, and each number leads to the page behind it", 
 
 await step("nothing moves while figures come", async () => {
   const places = () =>
-    page.evaluate(() => [...document.querySelectorAll(".overview > *")].map((el) => Math.round(el.getBoundingClientRect().top)).join());
+    page.evaluate(() =>
+      [...document.querySelectorAll(".overview > *")].map((el) => Math.round(el.getBoundingClientRect().top)).join(),
+    );
   const before = await places();
   await page.waitForTimeout(3500);
   expect(before === (await places()), `${before} became ${await places()}`);
@@ -81,12 +83,17 @@ await step("at 360 px the order is sentence, alerts, traffic, devices", async ()
   await go("/");
   await page.waitForSelector(".overview[data-ready]");
   const tops = await page.evaluate(() =>
-    [".state", ".overview .alerts", ".traffic", ".there"].map((s) => document.querySelector(s).getBoundingClientRect().top),
+    [".state", ".overview .alerts", ".traffic", ".there"].map(
+      (s) => document.querySelector(s).getBoundingClientRect().top,
+    ),
   );
   const wide = await overflow(page);
   await shot("overview-360");
   await page.setViewportSize({ width: 1280, height: 860 });
-  expect(tops.every((top, i) => !i || top > tops[i - 1]), `tops are ${tops}`);
+  expect(
+    tops.every((top, i) => !i || top > tops[i - 1]),
+    `tops are ${tops}`,
+  );
   expect(wide <= 0, `${wide} px too wide`);
 });
 
@@ -178,8 +185,7 @@ await step("a device is renamed where it stands, and then is known", async () =>
   await page.fill('input[name="name"]', "A");
   await page.keyboard.press("Escape");
   expect(!(await page.locator('input[name="name"]').isVisible()), "Escape does not leave");
-  const device = () =>
-    page.evaluate(async (id) => (await fetch(`/api/devices/${id}`)).json(), strange);
+  const device = () => page.evaluate(async (id) => (await fetch(`/api/devices/${id}`)).json(), strange);
   const before = await device();
   await page.getByRole("button", { name: "Rename" }).click();
   const long = "Journey <b>device</b> with a name of sixty-three letters, no less";
@@ -197,8 +203,12 @@ await step("a device is renamed where it stands, and then is known", async () =>
   await page.locator("button.know").click();
   await page.waitForSelector("button.know", { state: "detached" });
   await page.evaluate(
-    ({ id, body }) => fetch(`/api/devices/${id}`, { method: "PATCH", headers: { "content-type": "application/json" }, body }),
-    { id: strange, body: JSON.stringify({ name: before.name ?? "", important: before.important, known: before.known }) },
+    ({ id, body }) =>
+      fetch(`/api/devices/${id}`, { method: "PATCH", headers: { "content-type": "application/json" }, body }),
+    {
+      id: strange,
+      body: JSON.stringify({ name: before.name ?? "", important: before.important, known: before.known }),
+    },
   );
 });
 
