@@ -16,6 +16,7 @@ import { alertsView } from "./view_alerts.js";
 import { deviceView } from "./view_device.js";
 import { devicesView } from "./view_devices.js";
 import { healthView } from "./view_health.js";
+import { historyView } from "./view_history.js";
 import { kioskView } from "./view_kiosk.js";
 import { loginView } from "./view_login.js";
 import { overviewView } from "./view_overview.js";
@@ -26,6 +27,7 @@ const ROUTES = [
   [/^\/alerts$/, alertsView, "alerts"],
   [/^\/devices$/, devicesView, "devices"],
   [/^\/devices\/([^/]+)$/, deviceView, "devices"],
+  [/^\/history$/, historyView, "history"],
   [/^\/health$/, healthView, "health"],
   [/^\/settings$/, settingsView, "settings"],
   [/^\/account$/, accountView, "account"],
@@ -36,6 +38,7 @@ const NAV = [
   ["overview", "/"],
   ["alerts", "/alerts"],
   ["devices", "/devices"],
+  ["history", "/history"],
   ["health", "/health"],
   ["settings", "/settings"],
 ];

@@ -1,26 +1,13 @@
 // A stacked area chart over time on a canvas: nice ticks, a readout by pointer, touch and keyboard, and still while
 // someone reads it. Values are bits per second.
 
+import { niceStep, timeTicks } from "./axis.js";
 import { h } from "./dom.js";
 import { axisRate, clock, moment } from "./format.js";
 
 const LEFT = 4;
-const TIME_STEPS = [60, 120, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800];
-
-/** A round number at or above `value`: 1, 2, 2.5 or 5 times a power of ten. */
-export function niceStep(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 2, 2.5, 5, 10].find((m) => m * power >= value * 0.999);
-}
-
-/** Ticks in local time, at most `most`, on round clock times. */
-export function timeTicks(from, to, most) {
-  const step = 1000 * (TIME_STEPS.find((s) => (to - from) / 1000 / s <= most) ?? TIME_STEPS.at(-1));
-  const zone = new Date(from).getTimezoneOffset() * 60_000;
-  const ticks = [];
-  for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step) ticks.push(at);
-  return ticks;
-}
+/** A stretch without points longer than this many steps is shown as missing. */
+const GAP_STEPS = 3.5;
 
 export class Chart {
   /**
@@ -46,6 +33,7 @@ export class Chart {
         onpointerleave: () => this.release(),
         onpointercancel: () => this.release(),
         onkeydown: (e) => this.key(e),
+        onfocus: () => this.element.matches(":focus-visible") && this.points.length && this.read(this.points.length - 1),
         onblur: () => this.release(),
       },
       this.canvas,
@@ -81,9 +69,19 @@ export class Chart {
     return this.at !== null;
   }
 
+  /** The moment at a place, in pixels from the left; and the place of a moment, in percent of the whole width. */
+  timeAt(x) {
+    return this.from + ((x - LEFT) / this.plotWidth()) * (this.to - this.from);
+  }
+
+  percentOf(time) {
+    const x = LEFT + ((time - this.from) / (this.to - this.from)) * this.plotWidth();
+    return (100 * x) / Math.max(1, this.element.clientWidth);
+  }
+
   pointAt(x) {
     if (!this.points.length) return;
-    const time = this.from + ((x - LEFT) / this.plotWidth()) * (this.to - this.from);
+    const time = this.timeAt(x);
     let best = 0;
     for (let i = 1; i < this.points.length; i += 1) {
       if (Math.abs(this.points[i].time - time) < Math.abs(this.points[best].time - time)) best = i;
@@ -128,11 +126,8 @@ export class Chart {
   }
 
   plotWidth() {
-    return Math.max(10, this.element.clientWidth - LEFT - this.right());
-  }
-
-  right() {
-    return this.element.clientWidth < 480 ? 0 : 4;
+    const width = this.element.clientWidth;
+    return Math.max(10, width - LEFT - (width < 480 ? 0 : 4));
   }
 
   palette() {
@@ -144,6 +139,7 @@ export class Chart {
       text: of("--muted"),
       ink: of("--ink"),
       card: of("--card"),
+      loss: of("--high"),
       family: css.fontFamily,
     };
     return this.colors;
@@ -168,6 +164,7 @@ export class Chart {
     const y = (bits) => plot.top + plot.height * (1 - bits / this.scale);
     this.areas(g, stacks, plot, x, y);
     this.axes(g, plot, x, y);
+    this.losses(g, plot, x);
     if (this.at !== null && stacks[this.at]) this.cursor(g, stacks[this.at], plot, x(this.points[this.at].time), y);
   }
 
@@ -196,7 +193,10 @@ export class Chart {
       for (let layer = this.series.length - 1; layer >= 0; layer -= 1) {
         const top = new Path2D();
         for (let i = first; i <= last; i += 1) top.lineTo(x(this.points[i].time), y(stacks[i][layer]));
+        // A step on its own is as wide as it lasted.
+        if (first === last) top.lineTo(x(this.points[last].time + this.step), y(stacks[last][layer]));
         const area = new Path2D(top);
+        if (first === last) area.lineTo(x(this.points[last].time + this.step), y(layer ? stacks[last][layer - 1] : 0));
         for (let i = last; i >= first; i -= 1) {
           area.lineTo(x(this.points[i].time), y(layer ? stacks[i][layer - 1] : 0));
         }
@@ -217,7 +217,7 @@ export class Chart {
     const runs = [];
     let first = 0;
     for (let i = 1; i <= this.points.length; i += 1) {
-      const gap = i === this.points.length || this.points[i].time - this.points[i - 1].time > 3.5 * this.step;
+      const gap = i === this.points.length || this.points[i].time - this.points[i - 1].time > GAP_STEPS * this.step;
       if (gap) {
         runs.push([first, i - 1]);
         first = i;
@@ -263,6 +263,15 @@ export class Chart {
       const half = (days ? 3 : 1.4) * this.em;
       if (at < plot.left + half || at > plot.left + plot.width - half) continue;
       g.fillText(days ? moment(tick, 0) : clock(tick), at, plot.top + plot.height + 1.25 * this.em);
+    }
+  }
+
+  // Where packets were lost: a tick along the top.
+  losses(g, plot, x) {
+    g.fillStyle = this.palette().loss;
+    const width = Math.max(2, (plot.width * this.step) / (this.to - this.from));
+    for (const p of this.points) {
+      if (p.lost ?? p.dropped) g.fillRect(x(p.time) - width / 2, plot.top - 0.5 * this.em, width, 0.3 * this.em);
     }
   }
 

@@ -76,6 +76,7 @@ const formats = {
   moment: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   year: { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   date: { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" },
+  weekday: { weekday: "short", timeZone: "UTC" },
   full: { dateStyle: "full", timeStyle: "long" },
 };
 
@@ -93,6 +94,9 @@ export const second = (time) => format("second", new Date(time));
 
 /** `Sat 14 Mar`: a day as the monitor counts them, in UTC. */
 export const date = (time) => format("date", new Date(time));
+
+/** `Sat`, in UTC. */
+export const weekday = (time) => format("weekday", new Date(time));
 
 /** The whole date and time with zone, for tooltips. */
 export const full = (time) => format("full", new Date(time));

@@ -5,11 +5,24 @@ import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
+import history from "./words_history.js";
 import kiosk from "./words_kiosk.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
+import sight from "./words_sight.js";
 
-const WORDS = { ...account, ...alerts, ...devices, ...frame, ...health, ...kiosk, ...overview, ...settings };
+const WORDS = {
+  ...account,
+  ...alerts,
+  ...devices,
+  ...frame,
+  ...health,
+  ...history,
+  ...kiosk,
+  ...overview,
+  ...settings,
+  ...sight,
+};
 
 const LANGUAGES = ["en", "nl"];
 

@@ -6,6 +6,7 @@ const PATHS = {
   overview: "M4 13h6V4H4zM14 20h6V11h-6zM14 7h6V4h-6zM4 20h6v-3H4z",
   alerts: "M12 3a6 6 0 0 0-6 6v4l-2 4h16l-2-4V9a6 6 0 0 0-6-6zM10 20.5h4",
   devices: "M3 5h13v9H3zM1.5 17.5h13M18 9h4v11h-5v-3",
+  history: "M3.5 4v5h5M4 9a8.5 8.5 0 1 1-.5 4M12 7.5v5l3.5 2",
   health: "M2.5 12h4l3-7 5 14 3-7h4",
   settings: "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5",
   search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4.5 4.5",

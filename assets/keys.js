@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
 import { dialog } from "./parts.js";
 import { may } from "./state.js";
 
-const PLACES = { o: "/", a: "/alerts", d: "/devices", h: "/health", s: "/settings", k: "/kiosk" };
+const PLACES = { o: "/", a: "/alerts", d: "/devices", y: "/history", h: "/health", s: "/settings", k: "/kiosk" };
 
 const typing = (el) => el?.closest?.("input, textarea, select, [contenteditable]");
 
@@ -75,6 +75,7 @@ function help() {
     ["g o", "nav.overview"],
     ["g a", "nav.alerts"],
     ["g d", "nav.devices"],
+    ["g y", "nav.history"],
     ["g h", "nav.health"],
     ["g s", "nav.settings"],
     ["g k", "nav.kiosk"],

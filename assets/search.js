@@ -11,6 +11,7 @@ const PAGES = [
   ["overview", "/"],
   ["alerts", "/alerts"],
   ["devices", "/devices"],
+  ["history", "/history"],
   ["health", "/health"],
   ["settings", "/settings"],
 ];

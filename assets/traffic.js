@@ -1,45 +1,38 @@
-// The traffic card: a live chart of the last five minutes, or a longer range from the store, with a legend that is
-// also the readout, and the same figures as a table for screen readers.
+// The traffic card: the last hour, live at its end, with a legend that is also the readout, and the same figures as a
+// table for screen readers. Longer ranges are the history page.
 
 import { get } from "./api.js";
 import { Chart } from "./chart.js";
-import { fill, h, setText } from "./dom.js";
-import { clock, count, moment, rate, ratePair, second } from "./format.js";
+import { fill, h } from "./dom.js";
+import { clock, second } from "./format.js";
 import { t } from "./i18n.js";
 import { cardHead, empty } from "./parts.js";
+import { SERIES, inBits, makeLegend, meanOf, pointWords, ratesOf, seriesTable } from "./series.js";
 import { now, state } from "./state.js";
 
-const SERIES = [
-  { key: "in", color: "--down" },
-  { key: "out", color: "--up" },
-  { key: "internal", color: "--inner" },
-];
-const SPAN = { live: 300, "1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 };
+const HOUR = 3_600_000;
+const STEP = 10_000;
 const CALM_MS = 10_000;
-const MOST_POINTS = 360;
+const TABLE_MS = 30_000;
+const FIGURES = { packets: "/health#capture", dropped: "/health#capture" };
 
 export function trafficCard() {
-  let range = "live";
-  let stored = null;
+  // Steps of ten seconds by their start: those of the store, then those that came by since.
+  const steps = new Map();
   let drawn = 0;
   let tabled = 0;
+  let ended = false;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const legend = makeLegend();
+  const legend = makeLegend((key) => FIGURES[key] ?? "/history?range=1h");
   const message = h("div", { class: "over", hidden: true });
   const table = h("div", { class: "unseen" });
   const chart = new Chart({
     series: SERIES,
     label: t("traffic.chart"),
     onread: read,
-    say: (p) => `${time(p)}: ${legend.words(p)}`,
+    say: (p) => `${second(p.time)}: ${pointWords(p)}`,
   });
-  const buttons = Object.keys(SPAN).map((id) =>
-    h(
-      "button",
-      { type: "button", "aria-pressed": String(id === range), onclick: () => choose(id) },
-      t(`range.${id}`),
-    ),
-  );
+  const ranges = ["24h", "7d", "30d"].map((id) => h("a", { href: `/history?range=${id}` }, t(`range.${id}`)));
   const element = h(
     "section",
     { class: "card traffic live" },
@@ -47,209 +40,87 @@ export function trafficCard() {
       t("traffic"),
       null,
       null,
+      h("span", { class: "muted" }, t("traffic.hour")),
       legend.moment,
-      h("div", { class: "segments", role: "group", "aria-label": t("range") }, buttons),
+      h("nav", { class: "segments", "aria-label": t("history.longer") }, ranges),
     ),
     legend.element,
     h("div", { class: "plot" }, chart.element, message),
     table,
   );
-  const timer = setInterval(() => range !== "live" && !document.hidden && load(), 60_000);
-  return { element, update, end };
+  load();
+  return { element, update, end, resume: load };
 
   function end() {
-    clearInterval(timer);
+    ended = true;
     chart.destroy();
   }
 
-  function time(point) {
-    return range === "live"
-      ? second(point.time)
-      : SPAN[range] > 86_400
-        ? moment(point.time, now())
-        : clock(point.time);
+  async function load() {
+    try {
+      const { points } = ratesOf(await get("/api/traffic?range=1h"));
+      for (const p of points) steps.set(p.time, p);
+      if (!ended && state.snapshot) update();
+    } catch {
+      /* the chart then begins with what comes by */
+    }
   }
 
   function read(point) {
-    if (point) legend.show(point, `${time(point)} · ${t("paused")}`);
+    if (point) legend.show(point, `${clock(point.time)} · ${t("paused")}`);
     else update();
   }
 
-  function choose(id) {
-    range = id;
-    stored = null;
-    drawn = 0;
-    buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(Object.keys(SPAN)[i] === id)));
-    if (id === "live") update();
-    else load();
-  }
-
-  async function load() {
-    const asked = range;
-    try {
-      const answer = await get(`/api/traffic?range=${asked}`);
-      if (asked !== range) return;
-      stored = toBits(answer);
-      draw(stored.points, stored.step);
-    } catch (error) {
-      if (asked === range) say(empty(t("error.load"), error.message));
-    }
-  }
-
   function update() {
-    const last = state.history.at(-1);
-    if (range !== "live")
-      return (
-        stored && !chart.paused && legend.show(null, t("traffic.range", { range: t(`range.${range}`) }), current())
-      );
     if (!chart.paused) legend.show(current(), ["lost", "away"].includes(state.link.status) ? "" : t("now"));
     if (calm.matches && performance.now() - drawn < CALM_MS && drawn) return;
     drawn = performance.now();
-    draw(last ? state.history.map(bits) : [], 1000);
+    draw();
   }
 
-  function draw(points, step) {
-    const to = Math.max(points.at(-1)?.time ?? 0, range === "live" ? 0 : now() - step);
-    const nothing = points.length < 2 || (range === "live" && !state.snapshot.capture.packets);
-    if (nothing)
-      say(
-        range === "live"
-          ? empty(t("traffic.none"), t("traffic.none.why"))
-          : empty(t("traffic.unstored"), t("traffic.unstored.why")),
-      );
-    else message.hidden = true;
-    chart.set(points, (to || now()) - SPAN[range] * 1000, to || now(), step);
-    if (performance.now() - tabled > 30_000 || range !== "live") {
-      tabled = performance.now();
-      fill(table, asTable(points, time));
+  // The last five minutes are held second by second: each step of ten that they fill stands for the stored one.
+  function gather(to) {
+    const groups = new Map();
+    for (const p of state.history) {
+      const start = Math.floor(p.time / STEP) * STEP;
+      if (!groups.has(start)) groups.set(start, []);
+      groups.get(start).push(inBits(p));
     }
+    const first = state.history[0]?.time ?? 0;
+    for (const [start, group] of groups) {
+      if (start >= first || !steps.has(start)) steps.set(start, { ...meanOf(group), time: start });
+    }
+    for (const start of steps.keys()) if (start < to - HOUR - STEP) steps.delete(start);
+    const points = [...steps.values()].filter((p) => p.time <= to).sort((a, b) => a.time - b.time);
+    // The second that just passed ends the line, so that it moves with every second.
+    const last = state.history.at(-1);
+    if (last && points.length) points.push({ ...points.at(-1), time: last.time });
+    return points;
   }
 
-  function say(content) {
-    message.hidden = false;
-    fill(message, content);
+  function draw() {
+    const to = state.history.at(-1)?.time ?? now();
+    const points = gather(to);
+    message.hidden = points.length > 1 && state.snapshot.capture.packets > 0;
+    if (!message.hidden) fill(message, empty(t("traffic.none"), t("traffic.none.why")));
+    chart.set(points, to - HOUR, to, STEP);
+    if (performance.now() - tabled > TABLE_MS || !tabled) {
+      tabled = performance.now();
+      fill(
+        table,
+        seriesTable(points, (p) => clock(p.time), 12),
+      );
+    }
   }
 }
 
-const bits = (p) => ({ ...p, in: p.in * 8, out: p.out * 8, internal: p.internal * 8 });
-
 function current() {
   const { traffic, capture } = state.snapshot;
-  return bits({
+  return inBits({
     in: traffic.in_bytes_per_second,
     out: traffic.out_bytes_per_second,
     internal: traffic.internal_bytes_per_second,
     packets: capture.packets_per_second,
     dropped: capture.dropped_per_second,
   });
-}
-
-// Stored points carry bytes per step.
-function toBits(answer) {
-  const raw = answer?.points ?? [];
-  const between = raw.length > 1 ? Date.parse(raw[1].time) - Date.parse(raw[0].time) : 10_000;
-  const step = answer?.step_seconds ? answer.step_seconds * 1000 : between;
-  const per = (n) => (n * 8000) / step;
-  const points = raw.map((p) => ({
-    time: Date.parse(p.time),
-    in: per(p.bytes_in),
-    out: per(p.bytes_out),
-    internal: per(p.bytes_internal),
-    packets: ((p.packets_in + p.packets_out + p.packets_internal) * 1000) / step,
-    dropped: (p.dropped * 1000) / step,
-  }));
-  return thinned(points, step);
-}
-
-// More points than there is room to see are averaged: 24 hours by the minute would be a comb.
-function thinned(points, step) {
-  const size = Math.ceil(points.length / MOST_POINTS);
-  if (size < 2) return { points, step };
-  const thin = [];
-  for (let i = 0; i < points.length; i += size) {
-    const group = points.slice(i, i + size);
-    const mean = (key) => group.reduce((sum, p) => sum + p[key], 0) / group.length;
-    thin.push({
-      time: group[0].time,
-      ...Object.fromEntries(["in", "out", "internal", "packets", "dropped"].map((key) => [key, mean(key)])),
-    });
-  }
-  return { points: thin, step: step * size };
-}
-
-// `down 42.1 Mbit/s`, `up …`, `internal …`, `packets/s`, `dropped/s`, and the moment they belong to.
-function makeLegend() {
-  const moment = h("span", { class: "moment" });
-  const figures = [...SERIES.map((s) => s.key), "packets", "dropped"].map((key) => {
-    const [value, unit] = [h("b", {}, "–"), h("span", {})];
-    const sign = { in: "↓ ", out: "↑ " }[key] ?? "";
-    return {
-      key,
-      value,
-      unit,
-      el: h(
-        "div",
-        { class: `figure ${key}` },
-        h("span", { class: "what" }, h("i", { class: "swatch" }), sign, t(`traffic.${key}`)),
-        h("span", { class: "big" }, value, " ", unit),
-      ),
-    };
-  });
-  const show = (point, words, fallback) => {
-    setText(moment, words);
-    for (const { key, value, unit } of figures) {
-      const from = point ?? fallback;
-      const [a, b] = SERIES.some((s) => s.key === key) ? ratePair(from[key] / 8) : [count(from[key]), "/s"];
-      setText(value, a);
-      setText(unit, b);
-    }
-  };
-  const words = (p) =>
-    [
-      ...SERIES.map((s) => `${t(`traffic.${s.key}`)} ${rate(p[s.key] / 8)}`),
-      `${count(p.packets)} ${t("traffic.packets")}`,
-    ].join(", ");
-  return {
-    element: h(
-      "div",
-      { class: "legend" },
-      figures.map((f) => f.el),
-    ),
-    moment,
-    show,
-    words,
-  };
-}
-
-// Ten rows are enough to hear; the chart's own arrow keys reach every point.
-function asTable(points, time) {
-  const every = Math.max(1, Math.floor(points.length / 10));
-  const rows = points.filter((_, i) => i % every === 0);
-  return h(
-    "table",
-    {},
-    h("caption", {}, t("traffic.chart")),
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        h("th", { scope: "col" }, t("time")),
-        SERIES.map((s) => h("th", { scope: "col" }, t(`traffic.${s.key}`))),
-      ),
-    ),
-    h(
-      "tbody",
-      {},
-      rows.map((p) =>
-        h(
-          "tr",
-          {},
-          h("th", { scope: "row" }, time(p)),
-          SERIES.map((s) => h("td", {}, rate(p[s.key] / 8))),
-        ),
-      ),
-    ),
-  );
 }

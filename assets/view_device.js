@@ -1,15 +1,17 @@
 // One device: what is known of it and how, what its owner says of it, and its alerts.
 
 import { get, patch, query } from "./api.js";
+import { bars } from "./bars.js";
 import { fill, h, name, svg } from "./dom.js";
-import { bytes, count, date, duration, exactBytes, full, moment } from "./format.js";
+import { bytes, clock, count, date, duration, exactBytes, full, moment, weekday } from "./format.js";
 import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { empty, field, sentenceOf, toast, when, word } from "./parts.js";
 import { deviceChanged, may, now, state } from "./state.js";
 
-const DETAILS = ["traits", "hours", "services", "peers", "days"];
+const DETAILS = ["traits", "hours", "services", "peers", "days", "last_hours", "asked"];
+const HOUR = 3_600_000;
 
 export function deviceView(view) {
   // An alert may name a device by a station address that it took on later: the answer knows its id.
@@ -52,11 +54,96 @@ export function deviceView(view) {
     fill(
       element,
       heading(device),
+      device.last_hours && lately(device),
       h(
         "div",
         { class: "columns" },
-        h("div", { class: "stack" }, facts(device), names(device), traits(device), presence(device), services(device)),
-        h("div", { class: "stack" }, may() && form(device), alerts, habits(device.habits), peers(device)),
+        h("div", { class: "stack" }, facts(device), names(device), asked(device), traits(device), presence(device)),
+        h(
+          "div",
+          { class: "stack" },
+          may() && form(device),
+          alerts,
+          habits(device.habits),
+          peers(device),
+          services(device),
+        ),
+      ),
+    );
+  }
+
+  async function change(what) {
+    const answer = await patch(`/api/devices/${encodeURIComponent(id)}`, what);
+    editing = false;
+    deviceChanged(answer);
+    toast(t("saved"));
+  }
+
+  // The name is changed where it stands: Enter keeps, Escape leaves it.
+  function heading(d) {
+    const title = h("span", { class: "title" }, name(d.name || d.label));
+    const pencil = h("button", { class: "plain", type: "button", onclick: rename }, t("device.rename.now"));
+    const input = h("input", {
+      name: "name",
+      value: d.name ?? "",
+      maxlength: 64,
+      placeholder: d.names[0]?.name ?? d.label,
+      autocomplete: "off",
+      "aria-label": t("device.rename"),
+      onkeydown: (event) => event.key === "Escape" && leave(),
+    });
+    const problem = h("p", { class: "problem", role: "alert" });
+    const form = h(
+      "form",
+      { class: "rename", hidden: true, onsubmit: keep },
+      input,
+      h("button", { class: "primary", type: "submit" }, t("save")),
+      h("button", { type: "button", onclick: leave }, t("cancel")),
+      h("small", {}, t("device.rename.hint")),
+      problem,
+    );
+    function rename() {
+      editing = true;
+      swap(true);
+      input.select();
+      input.focus();
+    }
+    function leave() {
+      editing = false;
+      input.value = d.name ?? "";
+      swap(false);
+      pencil.focus();
+    }
+    function swap(open) {
+      form.hidden = !open;
+      title.hidden = pencil.hidden = open;
+    }
+    async function keep(event) {
+      event.preventDefault();
+      try {
+        await change({ name: input.value.trim() });
+      } catch (error) {
+        fill(problem, error.message);
+      }
+    }
+    const know = () => change({ known: true }).catch((error) => toast(error.message, "bad"));
+    return h(
+      "header",
+      { class: "page-head" },
+      h("a", { class: "back", href: "/devices" }, t("nav.devices")),
+      h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), title),
+      form,
+      may() && pencil,
+      d.important && h("span", { class: "tag" }, "★ ", t("important")),
+      d.known === false && [
+        h("span", { class: "tag strange" }, t("device.unknown.yet")),
+        may() && h("button", { type: "button", class: "know", onclick: know }, t("known.mark")),
+      ],
+      h(
+        "p",
+        { class: `muted presence${d.online ? " on" : ""}` },
+        h("i", { class: "lamp" }),
+        d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)],
       ),
     );
   }
@@ -68,23 +155,18 @@ export function deviceView(view) {
       "form",
       { class: "card", oninput: () => (editing = true), onsubmit: send },
       h("h2", {}, t("device.yours")),
-      field(
-        t("device.rename"),
-        h("input", {
-          name: "name",
-          value: device.name ?? "",
-          maxlength: 64,
-          placeholder: device.label,
-          autocomplete: "off",
-        }),
-        t("device.rename.hint"),
-      ),
       field(t("device.notes"), h("textarea", { name: "notes", rows: 3, value: device.notes ?? "", maxlength: 2000 })),
       h(
         "label",
         { class: "check" },
         h("input", { type: "checkbox", name: "important", checked: device.important }),
         h("span", {}, t("important"), h("small", {}, t("important.hint"))),
+      ),
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", name: "known", checked: device.known }),
+        h("span", {}, t("known"), h("small", {}, t("known.hint"))),
       ),
       problem,
       h("div", { class: "actions" }, save),
@@ -94,15 +176,11 @@ export function deviceView(view) {
       const data = new FormData(event.target);
       save.disabled = true;
       try {
-        const change = {
-          name: data.get("name").trim(),
+        await change({
           notes: data.get("notes").trim(),
           important: data.has("important"),
-        };
-        const answer = await patch(`/api/devices/${encodeURIComponent(device.id)}`, change);
-        editing = false;
-        deviceChanged(answer?.id ? answer : { ...device, ...change, label: change.name || device.label });
-        toast(t("saved"));
+          known: data.has("known"),
+        });
       } catch (error) {
         fill(problem, error.message);
         save.disabled = false;
@@ -111,19 +189,24 @@ export function deviceView(view) {
   }
 }
 
-const heading = (d) =>
-  h(
-    "header",
-    { class: "page-head" },
-    h("a", { class: "back", href: "/devices" }, t("nav.devices")),
-    h("h1", {}, h("span", { class: "glyph" }, icon(d.kind)), name(d.name || d.label)),
-    h(
-      "p",
-      { class: `muted presence${d.online ? " on" : ""}` },
-      h("i", { class: "lamp" }),
-      d.online ? t("online") : [t("last seen"), " ", when(d.last_seen)],
-    ),
-  );
+/** Bytes of the last 24 hours and the last 7 days. */
+function lately(d) {
+  const hours = new Map(d.last_hours.map((x) => [Date.parse(x.hour), x]));
+  const thisHour = Math.floor(now() / HOUR) * HOUR;
+  const byHour = Array.from({ length: 24 }, (_, i) => {
+    const at = thisHour - (23 - i) * HOUR;
+    const x = hours.get(at);
+    return { words: clock(at), down: x?.bytes_in ?? 0, up: x?.bytes_out ?? 0, missing: !x };
+  });
+  const days = new Map((d.days ?? []).map((x) => [Date.parse(x.day), x]));
+  const today = Math.floor(now() / (24 * HOUR)) * 24 * HOUR;
+  const byDay = Array.from({ length: 7 }, (_, i) => {
+    const at = today - (6 - i) * 24 * HOUR;
+    const x = at === today ? { bytes_in: d.bytes_in_today, bytes_out: d.bytes_out_today } : days.get(at);
+    return { words: date(at), short: weekday(at), down: x?.bytes_in ?? 0, up: x?.bytes_out ?? 0, missing: !x };
+  });
+  return h("section", { class: "card lately" }, bars(t("device.last24"), byHour), bars(t("device.last7"), byDay));
+}
 
 function facts(d) {
   const line = (key, ...value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
@@ -216,8 +299,26 @@ function tableCard(title, heads, rows) {
     h(
       "table",
       { class: "data" },
-      h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, t(head))))),
-      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((head) => h("th", { scope: "col" }, t(head))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((cells) =>
+          h(
+            "tr",
+            {},
+            cells.map((cell) => h("td", {}, cell)),
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -227,6 +328,13 @@ const traits = (d) =>
     "device.traits",
     ["device.trait", "seen in"],
     (d.traits ?? []).map((trait) => [name(trait.value), word("trait", trait.source)]),
+  );
+
+const asked = (d) =>
+  tableCard(
+    "device.asked",
+    ["device.domain", "device.times", "device.last"],
+    (d.asked ?? []).map((a) => [name(a.domain), count(a.times), when(a.last_hour)]),
   );
 
 const services = (d) =>
@@ -240,12 +348,19 @@ const services = (d) =>
     ]),
   );
 
+/** A device of ours leads to its page. */
+function peerName(p) {
+  const ours = [...state.devices.values()].find((d) => d.ips.includes(p.ip));
+  const words = name(p.name ?? p.ip);
+  return ours ? h("a", { class: "peer", href: `/devices/${encodeURIComponent(ours.id)}` }, words) : words;
+}
+
 const peers = (d) =>
   tableCard(
     "device.peers",
     ["name", "device.volume"],
     (d.peers ?? []).map((p) => [
-      [name(p.name ?? p.ip), p.name && h("small", { class: "mono" }, ` ${p.ip}`)],
+      [peerName(p), p.name && h("small", { class: "mono" }, ` ${p.ip}`)],
       h("span", { title: exactBytes(p.bytes) }, bytes(p.bytes)),
     ]),
   );
@@ -253,8 +368,7 @@ const peers = (d) =>
 /** Presence by hour of the viewer's own clock, and the days before this one. */
 function presence(d) {
   const hours = d.hours ?? [];
-  const days = d.days ?? [];
-  if (!hours.some((n) => n > 0) && !days.length) return null;
+  if (!hours.some((n) => n > 0)) return null;
   const shift = Math.round(new Date().getTimezoneOffset() / 60);
   const bar = (_, hour) => {
     const value = hours[(hour + shift + 48) % 24] ?? 0;
@@ -269,7 +383,12 @@ function presence(d) {
     );
   };
   const usual = hours.map((n, i) => [(i - shift + 48) % 24, n]).filter(([, n]) => n >= 64);
-  const told = usual.length ? usual.map(([hour]) => hour).sort((a, b) => a - b).join(", ") : t("none");
+  const told = usual.length
+    ? usual
+        .map(([hour]) => hour)
+        .sort((a, b) => a - b)
+        .join(", ")
+    : t("none");
   return h(
     "section",
     { class: "card" },
@@ -277,19 +396,6 @@ function presence(d) {
     hours.length === 24 &&
       h("div", { class: "hours", role: "img", "aria-label": t("device.hours", { hours: told }) }, hours.map(bar)),
     hours.length === 24 && h("small", { class: "muted" }, t("device.hours", { hours: told })),
-    days.length > 0 &&
-      h(
-        "dl",
-        { class: "facts-list" },
-        days.map((day) =>
-          h(
-            "div",
-            {},
-            h("dt", {}, date(day.day)),
-            h("dd", {}, `↓ ${bytes(day.bytes_in)}  ↑ ${bytes(day.bytes_out)}`),
-          ),
-        ),
-      ),
   );
 }
 

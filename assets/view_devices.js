@@ -1,18 +1,17 @@
 // The inventory: every device, searchable and sortable. Rows are made as they are scrolled to, so that thousands
 // stay smooth.
 
-import { get, query } from "./api.js";
+import { get, patch, query } from "./api.js";
 import { below } from "./base.js";
+import { IS, deviceFilter } from "./device_filter.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { bytes, count, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
-import { empty, setWhen, when, word } from "./parts.js";
-import { deviceMatches } from "./search.js";
-import { now, state } from "./state.js";
+import { empty, setWhen, toast, when, word } from "./parts.js";
+import { deviceChanged, may, now, state } from "./state.js";
 
 const CHUNK = 100;
-const DAY = 86_400_000;
 
 const today = (d) => d.bytes_in_today + d.bytes_out_today;
 // One collator for all: `localeCompare` makes its own at every call, a second for ten thousand devices.
@@ -31,13 +30,10 @@ const COLUMNS = [
     down: true,
   },
   { id: "today", order: (a, b) => today(a) - today(b), down: true },
+  { id: "risk", order: (a, b) => (a.risk ?? 0) - (b.risk ?? 0), down: true },
 ];
-const SHOWS = {
-  all: () => true,
-  online: (d) => d.online,
-  new: (d) => now() - Date.parse(d.first_seen) < DAY,
-  important: (d) => d.important,
-};
+const KIND = /(^|\s)kind:(\S+)/;
+const SHOWS = { all: () => true, ...IS };
 
 export function devicesView(view) {
   const want = {
@@ -66,9 +62,20 @@ export function devicesView(view) {
     type: "search",
     value: want.q,
     placeholder: t("devices.search"),
-    "aria-label": t("devices.search"),
+    "aria-label": t("devices.search.label"),
+    title: t("devices.search.hint"),
     oninput: () => {
       want.q = search.value.trim();
+      arrange();
+    },
+  });
+  // A choice of kind is a token like one that was typed.
+  const kinds = h("select", {
+    "aria-label": t("device.kind"),
+    onchange: () => {
+      const others = want.q.replace(KIND, "").trim();
+      want.q = kinds.value ? `${others} kind:${kinds.value}`.trim() : others;
+      search.value = want.q;
       arrange();
     },
   });
@@ -87,6 +94,7 @@ export function devicesView(view) {
       t(`devices.show.${id}`),
     ),
   );
+  const knowAll = h("button", { type: "button", hidden: true, title: t("devices.know.why"), onclick: know });
   const table = h(
     "table",
     { class: "data devices", role: "table" },
@@ -96,11 +104,19 @@ export function devicesView(view) {
   const element = h(
     "div",
     { class: "page" },
-    h("header", { class: "page-head" }, h("h1", {}, t("nav.devices")), status),
+    h(
+      "header",
+      { class: "page-head" },
+      h("h1", {}, t("nav.devices")),
+      status,
+      knowAll,
+      h("a", { class: "button", href: "/api/devices?format=csv", download: true }, t("devices.csv")),
+    ),
     h(
       "div",
       { class: "filters" },
       search,
+      kinds,
       h("div", { class: "segments", role: "group", "aria-label": t("filter") }, shows),
     ),
     h("div", { class: "card flush" }, table, hole, end),
@@ -144,11 +160,11 @@ export function devicesView(view) {
   }
 
   function arrange() {
-    const typed = want.q.toLowerCase();
+    const meant = deviceFilter(want.q);
     const all = [...state.devices.values()];
     const sign = want.down ? -1 : 1;
     sorted = all
-      .filter((d) => SHOWS[want.show](d) && (!typed || deviceMatches(d, typed)))
+      .filter((d) => SHOWS[want.show](d) && meant(d))
       .sort((a, b) => sign * want.sort.order(a, b) || (a.id < b.id ? -1 : 1));
     heads.forEach((th, i) =>
       setAttr(th, "aria-sort", COLUMNS[i] === want.sort ? (want.down ? "descending" : "ascending") : null),
@@ -161,6 +177,10 @@ export function devicesView(view) {
     fill(body, sorted.slice(0, keep).map(row));
     const online = all.filter((d) => d.online).length;
     setText(status, loaded ? `${tn("devices.count", sorted.length)} · ${tn("online", online)}` : "\u00a0");
+    showKinds(all);
+    const strange = sorted.filter(IS.unknown).length;
+    knowAll.hidden = want.show !== "unknown" || !strange || !may();
+    setText(knowAll, tn("devices.know", strange));
     table.hidden = !sorted.length && loaded;
     hole.hidden = sorted.length > 0 || !loaded;
     if (!hole.hidden)
@@ -170,6 +190,38 @@ export function devicesView(view) {
           ? empty(t("devices.nomatch"), t("devices.nomatch.why"))
           : empty(t("devices.none"), t("devices.none.why")),
       );
+  }
+
+  function showKinds(all) {
+    const there = [...new Set(all.map((d) => d.kind))].sort((a, b) => text(word("kind", a), word("kind", b)));
+    const chosen = KIND.exec(want.q)?.[2] ?? "";
+    if (chosen && !there.includes(chosen)) there.push(chosen);
+    const id = there.join();
+    if (kinds._id !== id) {
+      kinds._id = id;
+      const option = (value, words) => h("option", { value }, words);
+      fill(
+        kinds,
+        option("", t("devices.kinds")),
+        there.map((kind) => option(kind, word("kind", kind))),
+      );
+    }
+    kinds.value = chosen;
+  }
+
+  // One after the other: each is written to the card.
+  async function know() {
+    knowAll.disabled = true;
+    try {
+      for (const d of sorted.filter(IS.unknown)) {
+        deviceChanged(await patch(`/api/devices/${encodeURIComponent(d.id)}`, { known: true }));
+      }
+      toast(t("saved"));
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+    knowAll.disabled = false;
+    arrange();
   }
 
   function extend() {
@@ -191,6 +243,8 @@ function makeRow(device) {
   const lamp = h("i", { class: "lamp" });
   const link = h("a", { href: `/devices/${encodeURIComponent(device.id)}`, class: "name", "data-focus": true });
   const star = h("span", { class: "star", title: t("important"), hidden: true }, "★");
+  const strange = h("small", { class: "strange", hidden: true }, t("device.unknown.yet"));
+  const risk = h("span", { class: "riskiness" });
   const [vendor, ip, others, kind, first, sum] = [
     h("span", { class: "name" }),
     h("span", { class: "mono" }),
@@ -204,13 +258,14 @@ function makeRow(device) {
   const el = h(
     "tr",
     { role: "row", "data-row": true },
-    cell("name", h("span", { class: "device" }, glyph, lamp, link, star)),
+    cell("name", h("span", { class: "device" }, glyph, lamp, h("span", { class: "two" }, link, strange), star)),
     cell("vendor", vendor),
     cell("address", ip, others),
     cell("kind", kind),
     cell("first", first),
     cell("last", last, online),
     cell("today", sum),
+    cell("risk", risk),
   );
   let drawn;
   el._set = (d) => {
@@ -218,6 +273,9 @@ function makeRow(device) {
     setText(link, d.label);
     setAttr(link, "title", d.label);
     star.hidden = !d.important;
+    strange.hidden = d.known !== false;
+    setText(risk, d.risk ? count(d.risk) : "–");
+    setAttr(risk, "data-level", d.risk >= 67 ? "high" : d.risk >= 34 ? "medium" : d.risk ? "low" : null);
     setAttr(lamp, "title", t(d.online ? "online" : "offline"));
     el.classList.toggle("off", !d.online);
     setText(vendor, d.vendor ?? (d.random_mac ? t("random mac") : "–"));

@@ -2,19 +2,30 @@
 
 import { acknowledge, mute } from "./actions.js";
 import { fill, h, keyed, name, setAttr, setText } from "./dom.js";
-import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment, rate } from "./format.js";
+import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { cardHead, empty, parties, sentenceOf, setWhen, when } from "./parts.js";
-import { placeOf } from "./places.js";
+import { applicationRow, destinationRow, rankCard, talkerRow } from "./rank.js";
+import { sightButton, sightWords } from "./sight.js";
 import { SEVERITIES, now, state, worst } from "./state.js";
 import { trafficCard } from "./traffic.js";
 
 const URGENT = ["critical", "high", "medium"];
 
 export function overviewView(view) {
-  const parts = [sentence(), trafficCard(), alertsCard(), talkersCard(), devicesCard(), sensorStrip()];
+  const traffic = trafficCard();
+  const parts = [
+    sentence(view.kiosk),
+    traffic,
+    alertsCard(),
+    talkersCard(),
+    destinationsCard(),
+    applicationsCard(),
+    devicesCard(),
+    sensorStrip(),
+  ];
   const element = h(
     "div",
     { class: "overview" },
@@ -29,6 +40,7 @@ export function overviewView(view) {
   view.on("snapshot", () => show("snapshot"));
   view.on("alert", () => state.snapshot && show("alert"));
   view.on("link", () => state.snapshot && show("link"));
+  view.on("resumed", () => traffic.resume());
   const again = () => state.snapshot && show("alert");
   document.addEventListener("kindschange", again);
   view.cleanup(() => document.removeEventListener("kindschange", again));
@@ -38,9 +50,10 @@ export function overviewView(view) {
 
 // ---- the sentence
 
-function sentence() {
+function sentence(kiosk) {
   const sign = h("div", { class: "sign" }, mark("quiet"));
   const title = h("h1", {}, "\u00a0");
+  const sight = kiosk ? sightWords() : sightButton();
   const facts = h("p", { class: "facts" }, "\u00a0");
   const tools = h("div", { class: "actions" });
   const troubles = h("ul", { class: "troubles" });
@@ -48,7 +61,7 @@ function sentence() {
     "section",
     { class: "state live", "aria-label": t("state") },
     sign,
-    h("div", { class: "words" }, title, facts, troubles),
+    h("div", { class: "words" }, title, h("div", { class: "facts" }, sight.element, facts), troubles),
     tools,
   );
   let last = "";
@@ -69,6 +82,7 @@ function sentence() {
         ],
       );
     }
+    sight.update();
     showFacts(facts);
     keyed(
       troubles,
@@ -93,6 +107,8 @@ function say() {
   }
   if (capture.sees === "silent") return { tone: "high", words: t("state.silent") };
   if (monitor.status === "degraded") return { tone: "medium", words: t("state.degraded") };
+  // Quiet means little where little is seen.
+  if (["own", "one_way"].includes(capture.sees)) return { tone: "medium", words: t(`state.quiet.${capture.sees}`) };
   const since = Math.max(state.lastAlert, Date.parse(monitor.started));
   return { tone: "quiet", words: t("state.quiet", { time: moment(since, now()) }) };
 }
@@ -108,9 +124,9 @@ function showFacts(el) {
   const { learning } = monitor;
   const low = alerts.open?.low ?? 0;
   const entries = [
-    ["/health#capture", t(`sees.${capture.sees || "unknown"}`)],
     ["/devices?show=online", tn("online", devices.online)],
     ["/devices?show=new", tn("new", devices.new_today)],
+    devices.unknown && ["/devices?show=unknown", tn("unknown", devices.unknown)],
     ["/health#capture", tn("lost", capture.dropped)],
     learning && !learning.done && ["/health#monitor", t("sensor.learning", learning)],
     low && ["/alerts?severity=low", tn("notices", low)],
@@ -211,83 +227,54 @@ function alertRow(alert) {
 
 const updateRow = (el, alert) => el._set(alert);
 
-// ---- top talkers
+// ---- who, where to, in what
 
-const TALKERS = 8;
+const ROWS = 8;
 
-function talkersCard() {
-  const list = h("ol", { class: "talkers" });
-  const none = h("div", { hidden: true });
-  const element = h(
-    "section",
-    { class: "card talking live" },
-    cardHead(t("talkers"), "/devices?sort=today", t("all devices")),
-    list,
-    none,
-  );
-  let drawn = 0;
-  const update = () => {
-    if (performance.now() - drawn < 2500 && drawn && list.children.length) return;
-    if (list.matches(":hover, :focus-within")) return;
-    drawn = performance.now();
-    const talkers = state.snapshot.top_talkers.slice(0, TALKERS);
-    const most = Math.max(1, ...talkers.map(total));
-    none.hidden = talkers.length > 0;
-    list.hidden = !talkers.length;
-    if (!talkers.length) fill(none, empty(t("talkers.none"), t("talkers.none.why")));
-    keyed(
-      list,
-      talkers,
-      (x) => x.ip,
-      talkerRow,
-      (el, x) => el._set(x, most),
-    );
-  };
-  return { element, update };
-}
+const talkersCard = () =>
+  rankCard({
+    area: "talking",
+    title: "talkers",
+    more: { href: "/history?range=1h#talkers", label: "talkers.more" },
+    rows: () => state.snapshot.top_talkers.slice(0, ROWS).map((x) => talkerRow(x)),
+    none: () => empty(t("talkers.none"), t("talkers.none.why")),
+  });
 
-const total = (x) => x.in_bytes_per_second + x.out_bytes_per_second;
+const destinationsCard = () =>
+  rankCard({
+    area: "places",
+    title: "destinations",
+    more: { href: "/history?range=1h#destinations", label: "rank.hour" },
+    rows: () => (state.snapshot.top_destinations ?? []).slice(0, ROWS).map(destinationRow),
+    none: () => empty(t("destinations.none"), blind() ?? t("destinations.none.why")),
+  });
 
-function talkerRow(talker) {
-  const href =
-    talker.mac && talker.inside
-      ? `/devices/${talker.mac.replaceAll(":", "")}`
-      : `/devices?q=${encodeURIComponent(talker.ip)}`;
-  const label = name("");
-  const place = h("small", {});
-  const down = h("i", { class: "down" });
-  const up = h("i", { class: "up" });
-  const figure = h("span", { class: "figure" });
-  const split = h("small", {});
-  const el = h(
-    "li",
-    { "data-row": true },
-    h("a", { href, "data-focus": true }, label, place),
-    h("div", { class: "bar", "aria-hidden": "true" }, down, up),
-    h("div", { class: "right" }, figure, split),
-  );
-  el._set = (x, most) => {
-    const text = x.name || x.vendor || x.ip;
-    setText(label, text);
-    setAttr(label, "title", [text, x.ip, x.mac, x.vendor].filter(Boolean).join(" · "));
-    if (x.inside) setText(place, text === x.ip ? "" : x.ip);
-    else placeOf(x.ip).then((words) => setText(place, words || t("outside")));
-    down.style.width = `${(100 * x.in_bytes_per_second) / most}%`;
-    up.style.width = `${(100 * x.out_bytes_per_second) / most}%`;
-    setText(figure, rate(total(x)));
-    setText(split, `↓ ${rate(x.in_bytes_per_second)}  ↑ ${rate(x.out_bytes_per_second)}`);
-  };
-  return el;
-}
+const applicationsCard = () =>
+  rankCard({
+    area: "spoken",
+    title: "applications",
+    more: { href: "/history?range=1h#applications", label: "rank.hour" },
+    rows: () => (state.snapshot.applications ?? []).slice(0, ROWS).map(applicationRow),
+    none: () => empty(t("applications.none"), blind() ?? t("applications.none.why")),
+  });
+
+// A sensor that sees only itself has nothing to rank, and that is why.
+const blind = () =>
+  ["own", "silent"].includes(state.snapshot.capture.sees) ? t(`blind.${state.snapshot.capture.sees}`) : null;
 
 // ---- devices
 
 const CHIPS = 12;
+const FIGURES = {
+  online: "/devices?show=online",
+  total: "/devices",
+  new_today: "/devices?show=new",
+  unknown: "/devices?show=unknown",
+};
 
 function devicesCard() {
-  const figures = ["online", "total", "new_today"].map((key) => {
+  const figures = Object.entries(FIGURES).map(([key, href]) => {
     const n = h("b", {}, "–");
-    const href = { online: "/devices?show=online", total: "/devices", new_today: "/devices?show=new" }[key];
     return { key, n, el: h("a", { class: "tally", href }, n, h("span", {}, t(`devices.${key}`))) };
   });
   const chips = h("ul", { class: "chips" });
@@ -307,7 +294,7 @@ function devicesCard() {
   let drawn = 0;
   const update = () => {
     const { devices } = state.snapshot;
-    for (const { key, n } of figures) setText(n, count(devices[key]));
+    for (const { key, n } of figures) setText(n, count(devices[key] ?? 0));
     if (performance.now() - drawn < 4500 && drawn) return;
     if (chips.matches(":hover, :focus-within")) return;
     drawn = performance.now();
@@ -327,6 +314,9 @@ function devicesCard() {
 
 const missing = (d) => d.important && !d.online;
 const bytesToday = (d) => d.bytes_in_today + d.bytes_out_today;
+// On the first day everything is new and not yet known: then it says nothing.
+const standsOut = () => state.snapshot.devices.unknown * 2 < state.snapshot.devices.total;
+const isNew = (d) => now() - Date.parse(d.first_seen) < 86_400_000;
 const byPresence = (a, b) =>
   missing(b) - missing(a) || b.online - a.online || bytesToday(b) - bytesToday(a) || (a.id < b.id ? -1 : 1);
 
@@ -352,7 +342,13 @@ function chip(device) {
     );
     setText(
       detail,
-      missing(d) ? t("important gone") : d.online ? `${bytes(bytesToday(d))} ${t("today")}` : t("offline"),
+      missing(d)
+        ? t("important gone")
+        : d.known === false && isNew(d) && standsOut()
+          ? t("device.unknown.yet")
+          : d.online
+            ? `${bytes(bytesToday(d))} ${t("today")}`
+            : t("offline"),
     );
     el.classList.toggle("off", !d.online);
     el.classList.toggle("gone", missing(d));

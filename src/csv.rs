@@ -1,7 +1,7 @@
 //! Records as CSV (RFC 4180), harmless to spreadsheets.
 
 use crate::alert::{AlertRecord, Subject};
-use crate::event::DeviceRecord;
+use crate::event::{DeviceRecord, TrafficPoint};
 use std::fmt::Write as _;
 
 /// What can be written as one line.
@@ -51,7 +51,7 @@ impl Row for AlertRecord {
 
 impl Row for DeviceRecord {
     const HEADER: &'static str = "id,label,name,macs,ips,names,vendor,random_mac,kind,kind_why,first_seen,last_seen,\
-         online,bytes_in_today,bytes_out_today,risk,notes,important";
+         online,bytes_in_today,bytes_out_today,risk,notes,important,known";
 
     fn row(&self, text: &mut String) {
         let names: Vec<String> = self.names.iter().map(|n| format!("{} ({})", n.name, n.source)).collect();
@@ -83,7 +83,28 @@ impl Row for DeviceRecord {
             self.risk.map_or_else(String::new, |risk| risk.to_string())
         );
         cell(text, &self.notes);
-        let _ = write!(text, ",{}\r\n", self.important);
+        let _ = write!(text, ",{},{}\r\n", self.important, self.known.unwrap_or(false));
+    }
+}
+
+/// A step of traffic and its length.
+#[derive(serde::Serialize)]
+pub struct Stepped {
+    /// Its counts.
+    #[serde(flatten)]
+    pub point: TrafficPoint,
+    /// Seconds it lasts.
+    pub step_seconds: u64,
+}
+
+impl Row for Stepped {
+    const HEADER: &'static str = "time,step_seconds,bytes_in,bytes_out,bytes_internal,packets_in,packets_out,\
+         packets_internal,dropped";
+
+    fn row(&self, text: &mut String) {
+        let (p, step) = (&self.point, self.step_seconds);
+        let _ = write!(text, "{},{step},{},{},{},", p.time, p.bytes_in, p.bytes_out, p.bytes_internal);
+        let _ = write!(text, "{},{},{},{}\r\n", p.packets_in, p.packets_out, p.packets_internal, p.dropped);
     }
 }
 

@@ -110,7 +110,9 @@ fn answers_are_as_the_api_description_says() {
         ("GET", "/api/devices/020000000001", "/api/devices/{id}", None, 200),
         ("GET", "/api/devices/ip-fe80%3A%3A1", "/api/devices/{id}", None, 404),
         ("PATCH", "/api/devices/020000000001", "/api/devices/{id}", Some(json!({ "name": "Printer" })), 200),
+        ("PATCH", "/api/devices/020000000001", "/api/devices/{id}", Some(json!({ "known": false })), 200),
         ("PATCH", "/api/devices/020000000001", "/api/devices/{id}", Some(json!({ "risk": 0 })), 400),
+        ("GET", "/api/devices?format=xml", "/api/devices", None, 400),
         ("GET", "/api/traffic?range=24h", "/api/traffic", None, 200),
         ("GET", "/api/traffic?range=1y", "/api/traffic", None, 400),
         ("GET", "/api/talkers?limit=3", "/api/talkers", None, 200),
@@ -406,6 +408,12 @@ fn traffic_of_any_period_comes_at_the_step_asked_for_and_talkers_say_since_when(
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         as_described(&fake, "GET", path, "/api/traffic", &answer);
     }
+    let csv = get(fake.address, "/api/traffic?range=24h&format=csv");
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"traffic.csv\"");
+    let lines: Vec<&str> = csv.body.lines().collect();
+    assert!(lines[0].starts_with("time,step_seconds,bytes_in,") && lines[1].contains("Z,60,"), "{lines:?}");
+    let devices = get(fake.address, "/api/devices?format=csv");
+    assert!(devices.body.starts_with("id,label,") && devices.body.lines().count() == 25, "{}", devices.body);
     let points = |path| get(fake.address, path).json()["points"].as_array().expect("points").len();
     assert_eq!(points("/api/traffic?step=10"), 30);
     assert!(points("/api/traffic?step=60") <= 7);

@@ -5,7 +5,7 @@ use super::local::Local;
 use super::{Outcome, read_config, wrong_use};
 use crate::alert::AlertRecord;
 use crate::config::Config;
-use crate::csv::Row;
+use crate::csv::{Row, Stepped};
 use crate::event::{DeviceRecord, TrafficPoint};
 use crate::service;
 use crate::store::{AlertFilter, Step, Store, StoreError};
@@ -257,25 +257,6 @@ fn devices(
     sink.begin::<DeviceRecord>()?;
     all.iter().filter(wanted).try_for_each(|device| sink.put(device))?;
     Ok(sink.end()?)
-}
-
-/// A step of traffic and its length.
-#[derive(Serialize)]
-struct Stepped {
-    #[serde(flatten)]
-    point: TrafficPoint,
-    step_seconds: u64,
-}
-
-impl Row for Stepped {
-    const HEADER: &'static str = "time,step_seconds,bytes_in,bytes_out,bytes_internal,packets_in,packets_out,\
-         packets_internal,dropped";
-
-    fn row(&self, text: &mut String) {
-        let (p, step) = (&self.point, self.step_seconds);
-        let _ = write!(text, "{},{step},{},{},{},", p.time, p.bytes_in, p.bytes_out, p.bytes_internal);
-        let _ = write!(text, "{},{},{},{}\r\n", p.packets_in, p.packets_out, p.packets_internal, p.dropped);
-    }
 }
 
 /// The finest step that is kept for `ago` microseconds.

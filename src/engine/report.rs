@@ -292,3 +292,74 @@ impl Engine {
         self.view.notes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Frame;
+    use crate::engine::Settings;
+    use crate::wire::LinkType;
+    use etherparse::PacketBuilder;
+
+    const PHONE: ([u8; 6], [u8; 4]) = ([2, 0, 0, 0, 0, 5], [192, 168, 1, 5]);
+    const SERVER: ([u8; 6], [u8; 4]) = ([2, 0, 0, 0, 0, 254], [203, 0, 113, 7]);
+
+    fn put(engine: &mut Engine, at: i64, data: &[u8]) {
+        engine.on_frame(&Frame {
+            at: Timestamp::from_micros(at),
+            link: LinkType::Ethernet,
+            data,
+            wire_len: data.len() as u32,
+            vlan: 0,
+            interface: 0,
+        });
+    }
+
+    /// A segment to or from the phone's server, as a frame.
+    fn segment(up: bool, seq: u32) -> Vec<u8> {
+        let (from, to) = if up { (PHONE, SERVER) } else { (SERVER, PHONE) };
+        let (ports, length) = if up { ((50_000, 8009), 40) } else { ((8009, 50_000), 1400) };
+        let builder = PacketBuilder::ethernet2(from.0, to.0).ipv4(from.1, to.1, 64);
+        let mut frame = Vec::new();
+        let tcp = builder.tcp(ports.0, ports.1, seq, 1000).ack(1);
+        tcp.write(&mut frame, &vec![7; length]).expect("memory");
+        frame
+    }
+
+    #[test]
+    fn what_moved_shows_as_destination_as_application_and_in_the_hour_of_the_device() {
+        let mut engine = Engine::new(Settings::default()).expect("defaults");
+        engine.set_offset(1_700_000_000 * SECOND);
+        let (mut received, mut sent) = (0, 0);
+        for n in 0..400u32 {
+            let up = n % 2 == 0;
+            let frame = segment(up, 1 + n * 1400);
+            *if up { &mut sent } else { &mut received } += frame.len() as u64 - 14;
+            put(&mut engine, 1000 * SECOND + i64::from(n) * 100_000, &frame);
+        }
+        let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03org\0\0\x01\0\x01";
+        let mut frame = Vec::new();
+        let udp = PacketBuilder::ethernet2(PHONE.0, SERVER.0).ipv4(PHONE.1, [192, 168, 1, 1], 64);
+        udp.udp(40_000, 53).write(&mut frame, query).expect("memory");
+        put(&mut engine, 1041 * SECOND, &frame);
+        for second in 1042..1060 {
+            engine.on_tick(Timestamp::from_secs(second));
+        }
+        let places = engine.destinations(10);
+        assert_eq!(
+            (places.len(), places[0].ip.as_str(), places[0].client.as_str()),
+            (1, "203.0.113.7", "192.168.1.5")
+        );
+        assert_eq!((places[0].bytes_in_hour, places[0].bytes_out_hour), (received, sent));
+        let spoken = engine.applications(10);
+        assert_eq!((spoken[0].id.as_str(), spoken[0].bytes_in_hour), ("tcp/8009", received));
+        let device = engine.device("020000000005").expect("the phone");
+        let more = device.more.expect("details");
+        let hours: u64 = more.last_hours.iter().map(|h| h.bytes_in).sum();
+        assert!(hours.abs_diff(received) < 2048, "{hours} of {received}");
+        assert_eq!((more.asked[0].domain.as_str(), more.asked[0].times), ("example.org", 1));
+        assert_eq!((device.known, engine.devices_now(0).unknown), (Some(false), 2));
+        let change = DeviceChange { known: Some(true), ..DeviceChange::default() };
+        assert_eq!(engine.change_device("020000000005", &change).and_then(|d| d.known), Some(true));
+    }
+}

@@ -148,7 +148,8 @@ mod tests {
             let at = 1_000 * SECOND + i64::from(n) * 10_000;
             let builder = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
                 .ipv4([203, 0, 113, 7], [192, 168, 1, 5], 64)
-                .tcp(443, 50_000, 1_000 + n * 1448, 1024);
+                .tcp(443, 50_000, 1_000 + n * 1448, 1024)
+                .ack(1);
             let mut frame = Vec::new();
             builder.write(&mut frame, &[7; 1448]).expect("memory");
             let mut put = |at: i64, vlan: u16, data: &[u8]| {

@@ -1,5 +1,6 @@
 //! Answers and refusals: JSON both, with the status that says what happened.
 
+use crate::csv::Row;
 use crate::time::{self, SECOND};
 use http_types::StatusCode;
 use hyper::body::Bytes;
@@ -111,6 +112,15 @@ pub fn bytes(media_type: &'static str, body: impl Into<Bytes>) -> Response {
     response.insert_header("content-type", media_type);
     response.insert_ext(body.into());
     response
+}
+
+/// 200 with records as CSV, to be kept as a file of this name.
+pub fn csv<'a, R: Row + 'a>(name: &str, rows: impl Iterator<Item = &'a R>) -> Answer {
+    let mut text = format!("{}\r\n", R::HEADER);
+    rows.for_each(|row| row.row(&mut text));
+    let mut response = bytes("text/csv; charset=utf-8", text);
+    response.insert_header("content-disposition", format!("attachment; filename=\"{name}.csv\""));
+    Ok(response)
 }
 
 /// 204.

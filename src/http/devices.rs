@@ -13,8 +13,11 @@ const NOTES: usize = 2000;
 
 /// GET `/api/devices`.
 pub async fn list(request: Request<State>) -> Answer {
-    Query::of(&request, &[])?;
+    let csv = Query::of(&request, &["format"])?.one_of("format", &["json", "csv"])? == "csv";
     let devices = request.state().ask(Command::Devices).await?;
+    if csv {
+        return answer::csv("devices", devices.iter());
+    }
     answer::json(&serde_json::json!({ "total": devices.len(), "devices": devices }))
 }
 

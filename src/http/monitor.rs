@@ -5,6 +5,8 @@ use super::query::{self, Query};
 use super::{App, State};
 use crate::bus::Next;
 use crate::command::{Command, Span, Stage};
+use crate::csv::Stepped;
+use crate::event::TrafficPoint;
 use crate::store::Step;
 use crate::time::{SECOND, WallTime};
 use http_types::StatusCode;
@@ -13,12 +15,12 @@ use std::fmt::Write as _;
 use std::task::Poll;
 use tide::Request;
 
-/// Ranges: name, length in seconds, step, its seconds.
-const RANGES: [(&str, i64, Step, i64); 4] = [
-    ("1h", 3600, Step::Seconds10, 10),
-    ("24h", 86_400, Step::Minute, 60),
-    ("7d", 7 * 86_400, Step::Quarter, 900),
-    ("30d", 30 * 86_400, Step::Hour, 3600),
+/// Ranges: name, length in seconds, step.
+const RANGES: [(&str, i64, Step); 4] = [
+    ("1h", 3600, Step::Seconds10),
+    ("24h", 86_400, Step::Minute),
+    ("7d", 7 * 86_400, Step::Quarter),
+    ("30d", 30 * 86_400, Step::Hour),
 ];
 
 /// Addresses in one question for their places.
@@ -50,28 +52,38 @@ pub async fn dashboard(request: Request<State>) -> Answer {
     Ok(answer::bytes("application/json", body))
 }
 
-fn range(query: &Query) -> Result<(&'static str, i64, Step, i64), Refusal> {
+fn range(query: &Query) -> Result<(&'static str, i64, Step), Refusal> {
     let name = query.one_of("range", &RANGES.map(|r| r.0))?;
     Ok(RANGES.into_iter().find(|r| r.0 == name).unwrap_or(RANGES[0]))
 }
 
 /// GET `/api/traffic`.
 pub async fn traffic(request: Request<State>) -> Answer {
-    let query = Query::of(&request, &["range", "since", "until", "step"])?;
+    let query = Query::of(&request, &["range", "since", "until", "step", "format"])?;
+    let csv = query.one_of("format", &["json", "csv"])? == "csv";
     if ["since", "until", "step"].iter().any(|name| query.text(name).is_some()) {
-        return traffic_between(request.state(), &query);
+        return traffic_between(request.state(), &query, csv);
     }
-    let (name, length, step, seconds) = range(&query)?;
+    let (name, length, step) = range(&query)?;
     let app = request.state();
     let until = app.now();
     let since = WallTime::from_micros(until.micros() - length * SECOND);
     // The step that goes on now belongs to it.
     let points = app.store.traffic(step, since, WallTime::from_micros(until.micros() + 1))?;
-    answer::json(&json!({ "range": name, "step_seconds": seconds, "points": points }))
+    told(Some(name), step, points, csv)
+}
+
+fn told(range: Option<&str>, step: Step, points: Vec<TrafficPoint>, csv: bool) -> Answer {
+    let step_seconds = step.seconds();
+    if csv {
+        let rows: Vec<Stepped> = points.into_iter().map(|point| Stepped { point, step_seconds }).collect();
+        return answer::csv("traffic", rows.iter());
+    }
+    answer::json(&json!({ "range": range, "step_seconds": step_seconds, "points": points }))
 }
 
 /// Any period at any step; the store gives 5,000 points at most, so a client asks on from after the last.
-fn traffic_between(app: &App, query: &Query) -> Answer {
+fn traffic_between(app: &App, query: &Query, csv: bool) -> Answer {
     if query.text("range").is_some() {
         return Err(Refusal::bad("give either range, or since, until and step"));
     }
@@ -80,7 +92,7 @@ fn traffic_between(app: &App, query: &Query) -> Answer {
     let name = query.one_of("step", &["3600", "900", "60", "10"])?;
     let step = Step::ALL.into_iter().find(|step| step.seconds().to_string() == name).unwrap_or(Step::Hour);
     let points = app.store.traffic(step, since, until)?;
-    answer::json(&json!({ "range": null, "step_seconds": step.seconds(), "points": points }))
+    told(None, step, points, csv)
 }
 
 /// GET `/api/talkers`. Two counts are kept of a host: its bytes of this hour and the one before, and those since it

@@ -75,6 +75,7 @@ routes! {
     Get "/alerts" Page assets::page,
     Get "/devices" Page assets::page,
     Get "/devices/:id" Page assets::page,
+    Get "/history" Page assets::page,
     Get "/health" Page assets::page,
     Get "/settings" Page assets::page,
     Get "/account" Page assets::page,

@@ -144,23 +144,27 @@ impl Hours {
         [0, 1].map(|way| today[way].saturating_sub(self.base[way]))
     }
 
-    /// Begins an hour of which nothing is known: after a restart, or when the clock was set back.
+    /// Begins an hour of which nothing is known, after a restart.
     pub fn begin(&mut self, today: [u64; 2]) {
         self.base = today;
     }
 
-    /// An hour that is over, from here or from the store; hours come in their order.
+    /// An hour that is over, from here or from the store; hours come in their order, one of the day before that is there
+    /// already stays as it is.
     pub fn set(&mut self, hour: i64, bytes: [u64; 2]) {
         let hour = i32::try_from(hour).unwrap_or(0);
-        let passed = hour.saturating_sub(self.last).clamp(0, HOURS as i32);
-        for back in 0..passed {
+        let passed = hour.saturating_sub(self.last);
+        if (1 - HOURS as i32..=0).contains(&passed) {
+            return;
+        }
+        // A clock that was far ahead must not hold the hours for ever: going back a day or more begins anew.
+        let cleared = if passed < 0 { HOURS as i32 } else { passed.min(HOURS as i32) };
+        for back in 0..cleared {
             self.kib[(hour - back).rem_euclid(HOURS as i32) as usize] = [0; 2];
         }
-        if passed > 0 {
-            self.last = hour;
-            let kib = bytes.map(|n| u32::try_from(n.div_ceil(1024)).unwrap_or(u32::MAX));
-            self.kib[hour.rem_euclid(HOURS as i32) as usize] = kib;
-        }
+        let kib = bytes.map(|n| u32::try_from(n.div_ceil(1024)).unwrap_or(u32::MAX));
+        self.kib[hour.rem_euclid(HOURS as i32) as usize] = kib;
+        self.last = hour;
     }
 
     /// The hours that are over with bytes in them, of the 23 before `now` (hour since 1970), oldest first.

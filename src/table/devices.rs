@@ -211,12 +211,7 @@ impl Device {
         let [received, sent] = self.today();
         let (day, new_day) = (before.div_euclid(24), hour.div_euclid(24) != before.div_euclid(24));
         if received + sent > 0 {
-            let hours = &mut self.activity().hours;
-            if hour > before {
-                hours.close(before, [received, sent], new_day)
-            } else {
-                hours.begin([received, sent])
-            }
+            self.activity().hours.close(before, [received, sent], new_day);
         }
         if new_day {
             (self.bytes_in_today, self.bytes_out_today) = (0, 0);

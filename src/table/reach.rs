@@ -141,7 +141,7 @@ impl Reach {
         let (ours, theirs, bytes) = match flow.inside {
             [true, false] => (flow.client, Some(flow.server), [down, up]),
             [false, true] => (flow.server, Some(flow.client), [up, down]),
-            _ => (flow.client, None, [up, down]),
+            _ => (flow.client, None, [down, up]),
         };
         self.applications.entry(spoken(flow), Lately::default).0.add(now, bytes);
         if let Some(ip) = theirs.filter(|ip| ip.is_unicast()) {

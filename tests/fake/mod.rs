@@ -5,7 +5,8 @@
 use netmonitor::alert::{AlertRecord, Severity, Subject};
 use netmonitor::command::{Command, SettingsRefusal, Span, Stage};
 use netmonitor::event::{
-    Alerts, DeviceRecord, Interface, NameRecord, Snapshot, System, Talker, TrafficPoint,
+    Alerts, Application, AskedRecord, DayRecord, Destination, DeviceDetails, DeviceRecord, HourRecord,
+    Interface, NameRecord, PeerRecord, ServiceRecord, Snapshot, System, Talker, TrafficPoint,
 };
 use netmonitor::http::{self, App, AuthMode, Limits, Setup};
 use netmonitor::store::{Options, Store, StoreStats};
@@ -101,17 +102,23 @@ pub fn run(listener: smol::Async<std::net::TcpListener>, app: Arc<App>, orders: 
 }
 
 async fn obey(orders: Receiver<Command>) {
-    let mut devices: Vec<DeviceRecord> = (1..=24).map(device).collect();
+    let mut devices: Vec<DeviceRecord> = (1..=how_many()).map(device).collect();
     while let Ok(order) = orders.recv().await {
         match order {
             Command::Devices(reply) => reply(devices.clone()),
-            Command::Device(id, reply) => reply(devices.iter().find(|d| d.id == id).cloned()),
+            Command::Device(id, reply) => {
+                let device = devices.iter().find(|d| d.id == id).cloned();
+                reply(device.map(|d| DeviceRecord { more: Some(details()), ..d }));
+            }
             Command::ChangeDevice(id, change, reply) => {
                 let device = devices.iter_mut().find(|d| d.id == id);
                 reply(device.map(|device| {
                     if let Some(name) = change.name {
+                        device.known = Some(device.known == Some(true) || !name.is_empty());
                         device.name = (!name.is_empty()).then_some(name);
+                        device.label = device.name.clone().unwrap_or(device.names[0].name.clone());
                     }
+                    device.known = change.known.or(device.known);
                     device.notes = change.notes.unwrap_or(std::mem::take(&mut device.notes));
                     device.important = change.important.unwrap_or(device.important);
                     device.clone()
@@ -146,6 +153,11 @@ pub fn settings() -> serde_json::Value {
     all.iter_mut().for_each(|setting| setting["pending"] = false.into());
     let page = "/var/lib/netmonitor/settings.toml";
     serde_json::json!({ "live": false, "file": null, "page_file": page, "settings": all, "changes": [] })
+}
+
+/// Devices there are: 24, or as many as `FAKE_DEVICES` says.
+fn how_many() -> u64 {
+    std::env::var("FAKE_DEVICES").ok().and_then(|n| n.parse().ok()).unwrap_or(24)
 }
 
 /// Health as a monitor would tell it.
@@ -222,8 +234,11 @@ pub fn snapshot(n: u64) -> Snapshot {
     snapshot.system.throttled = Some(n % 20 < 10);
     snapshot.alerts = Alerts { open: Alerts::none_open(), recent: Vec::new() };
     snapshot.top_talkers = talkers();
-    snapshot.devices.total = 24;
-    snapshot.devices.online = 20;
+    snapshot.top_destinations = destinations();
+    snapshot.applications = applications();
+    snapshot.devices.total = how_many();
+    snapshot.devices.online = how_many() - 4;
+    snapshot.devices.unknown = how_many() / 3;
     snapshot.devices.list = (1..=24).map(device).collect();
     snapshot
 }
@@ -257,19 +272,89 @@ fn talkers() -> Vec<Talker> {
     (1..=10).map(talker).collect()
 }
 
+fn destinations() -> Vec<Destination> {
+    let names =
+        ["video.example", "a-very-long-name-of-a-content-network-edge-node-17.cdn.example", "mail.example"];
+    let one = |n: u64| Destination {
+        name: names.get(n as usize - 1).map(|name| (*name).to_owned()),
+        ip: format!("203.0.113.{n}"),
+        client: format!("192.168.1.{n}"),
+        client_name: Some(format!("device-{n}")),
+        bytes_in_minute: 9_000_000 / n,
+        bytes_out_minute: 400_000 / n,
+        bytes_in_hour: 900_000_000 / n,
+        bytes_out_hour: 40_000_000 / n,
+    };
+    (1..=7).map(one).collect()
+}
+
+fn applications() -> Vec<Application> {
+    let one = |(n, id): (usize, &str)| Application {
+        id: id.to_owned(),
+        bytes_in_minute: 9_000_000 / (n as u64 + 1),
+        bytes_out_minute: 400_000 / (n as u64 + 1),
+        bytes_in_hour: 900_000_000 / (n as u64 + 1),
+        bytes_out_hour: 40_000_000 / (n as u64 + 1),
+    };
+    ["https", "quic", "imap_tls", "dns", "tcp/8009", "ssh"].into_iter().enumerate().map(one).collect()
+}
+
+/// What the page of one device shows besides.
+fn details() -> DeviceDetails {
+    let now = time::wall().secs();
+    let at = |ago: i64, unit: i64| WallTime::from_micros((now / unit - ago) * unit * time::SECOND);
+    let hour = |ago: i64| HourRecord {
+        hour: at(ago, 3600),
+        bytes_in: (ago * 7 % 24 * 3_000_000).unsigned_abs(),
+        bytes_out: (ago * 5 % 24 * 400_000).unsigned_abs(),
+    };
+    let day = |ago: i64| DayRecord {
+        day: at(ago, 86_400),
+        bytes_in: (ago * 90_000_000).unsigned_abs(),
+        bytes_out: (ago * 9_000_000).unsigned_abs(),
+    };
+    let asked = |n: u32| AskedRecord {
+        domain: format!("site-{n}.example"),
+        times: 90 / n,
+        last_hour: at(i64::from(n), 3600),
+    };
+    DeviceDetails {
+        hours: (0..24).map(|h| if h > 6 { 200 } else { 10 }).collect(),
+        services: vec![ServiceRecord {
+            protocol: "tcp".into(),
+            port: 631,
+            outside: false,
+            last_day: at(0, 86_400),
+        }],
+        peers: vec![PeerRecord {
+            ip: "203.0.113.1".into(),
+            name: Some("video.example".into()),
+            bytes: 5_000_000,
+        }],
+        days: (1..=7).map(day).collect(),
+        last_hours: (0..24).rev().filter(|ago| *ago != 3).map(hour).collect(),
+        asked: (1..=9).map(asked).collect(),
+        ..DeviceDetails::default()
+    }
+}
+
 /// One device.
 pub fn device(n: u64) -> DeviceRecord {
     let now = time::wall();
     DeviceRecord {
-        id: format!("0200000000{n:02x}"),
-        macs: vec![format!("02:00:00:00:00:{n:02x}")],
-        ips: vec![format!("192.168.1.{n}")],
+        id: format!("02000000{n:04x}"),
+        macs: vec![format!("02:00:00:00:{:02x}:{:02x}", n >> 8, n & 255)],
+        ips: vec![format!("192.168.{}.{}", 1 + n / 250, n % 250)],
         label: format!("device-{n}"),
         names: vec![NameRecord { name: format!("device-{n}"), source: "dhcp".into() }],
         kind: ["phone", "computer", "printer", "camera", "unknown"][n as usize % 5].into(),
         first_seen: WallTime::from_micros(now.micros() - 86_400 * time::SECOND),
         last_seen: now,
-        online: n <= 20,
+        online: n <= 20 || n > 24,
+        known: Some(!n.is_multiple_of(3)),
+        vendor: Some(["AVM", "Apple", "Espressif"][n as usize % 3].into()),
+        risk: Some((n * 7 % 60) as u8),
+        routes: Some(n == 1),
         bytes_in_today: n * 1_000_000,
         bytes_out_today: n * 90_000,
         ..DeviceRecord::default()
