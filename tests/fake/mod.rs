@@ -269,6 +269,7 @@ pub fn alert(id: u64) -> AlertRecord {
         summary: format!("invented alert {id}"),
         evidence,
         mitre: vec!["T1046".into()],
+        history: None,
         acknowledged: None,
     }
 }
