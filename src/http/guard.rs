@@ -3,8 +3,9 @@
 //! Deny by default: what is not in the route table as open needs a session, unknown paths included.
 
 use super::answer::Refusal;
+use super::hall::Hall;
 use super::routes::{self, Access};
-use super::{App, Peer, State};
+use super::{Peer, State};
 use http_types::{Method, StatusCode, Version};
 use std::net::IpAddr;
 use tide::utils::async_trait;
@@ -18,7 +19,8 @@ impl Middleware<State> for Guard {
     async fn handle(&self, mut request: Request<State>, next: Next<'_, State>) -> tide::Result {
         let local = request.ext::<Peer>() == Some(&Peer::Local);
         // No browser can open the local socket.
-        if let Err(refusal) = if local { Ok(()) } else { same_site(&request) } {
+        if let Err(refusal) = if local { Ok(()) } else { same_site(&request, request.state().hall.as_ref()) }
+        {
             return Ok(refusal.response());
         }
         let (method, path) = (request.method(), request.url().path().to_owned());
@@ -54,7 +56,7 @@ fn wrong_method(method: Method, path: &str) -> Response {
     response
 }
 
-fn header<'a>(request: &'a Request<State>, name: &str) -> Option<&'a str> {
+fn header<'a, S>(request: &'a Request<S>, name: &str) -> Option<&'a str> {
     request.header(name).map(|values| values.as_str())
 }
 
@@ -64,7 +66,7 @@ fn admitted(request: &Request<State>) -> bool {
 }
 
 /// A browser is sent to the login page, everything else is told.
-pub fn no_session(access: Access, request: &Request<State>) -> Response {
+pub fn no_session<S>(access: Access, request: &Request<S>) -> Response {
     if access == Access::Page {
         let mut response = Response::new(StatusCode::SeeOther);
         let next = request.url().path();
@@ -79,7 +81,7 @@ pub fn no_session(access: Access, request: &Request<State>) -> Response {
 }
 
 /// `Host` against DNS rebinding, `Origin` against forged requests from other sites.
-fn same_site(request: &Request<State>) -> Result<(), Refusal> {
+pub fn same_site<S>(request: &Request<S>, hall: &Hall) -> Result<(), Refusal> {
     let hosts = request.header("host");
     let host = match hosts.map(|values| (values.iter().count(), values.as_str())) {
         Some((1, host)) => host,
@@ -87,7 +89,7 @@ fn same_site(request: &Request<State>) -> Result<(), Refusal> {
         None if request.version() == Some(Version::Http1_0) => "",
         _ => return Err(Refusal::bad("one Host header is needed")),
     };
-    if !host.is_empty() && !known_host(request.state(), host) {
+    if !host.is_empty() && !known_host(hall, host) {
         let message = "this dashboard does not go by that name; add it to dashboard.public_hosts";
         return Err(Refusal::new(StatusCode::MisdirectedRequest, "unknown_host", message));
     }
@@ -107,12 +109,12 @@ fn same_site(request: &Request<State>) -> Result<(), Refusal> {
 
 /// Whether a `Host` names this dashboard: an address, or a name that only this machine answers to. A name that
 /// someone else's DNS points here is how a web page from outside would read it.
-fn known_host(app: &App, host: &str) -> bool {
+fn known_host(hall: &Hall, host: &str) -> bool {
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((v6, port)) if port.is_empty() || port.starts_with(':') => v6,
         Some(_) => return false,
         None => host.split_once(':').map_or(host, |(name, _)| name),
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    name.parse::<IpAddr>().is_ok() || app.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+    name.parse::<IpAddr>().is_ok() || hall.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

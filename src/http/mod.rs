@@ -6,6 +6,7 @@
 //! | file | its one job |
 //! |---|---|
 //! | `app` | what the loop shares with the routes, and how it publishes |
+//! | `hall` | caps, counts, bus and names: what the wire needs of any dashboard |
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
@@ -21,6 +22,7 @@ mod auth;
 mod convert;
 mod devices;
 mod guard;
+mod hall;
 mod monitor;
 mod mutes;
 mod paced;
@@ -31,8 +33,9 @@ mod session;
 mod sse;
 mod wire;
 
-pub use app::{App, AuthMode, Limits, Setup, Stats};
-pub use wire::{ACCESS, bind, serve, serve_local};
+pub use app::{App, AuthMode, Setup};
+pub use hall::{Limits, Stats};
+pub use wire::{ACCESS, Site, bind, serve, serve_local};
 
 /// What every route gets.
 type State = std::sync::Arc<App>;

@@ -1,8 +1,8 @@
 //! Events: each encoded once, written to every viewer from the same bytes by one small task per viewer.
 
 use super::answer::{Answer, Refusal};
-use super::app::App;
 use super::auth::Auth;
+use super::hall::Hall;
 use super::paced::Paced;
 use super::query::Query;
 use super::{Peer, State};
@@ -65,29 +65,30 @@ pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8
 }
 
 /// Publishes a comment now and then, one for all viewers.
-pub async fn heartbeat(app: Arc<App>) {
-    if app.counts.beating.swap(true, Relaxed) {
+pub async fn heartbeat(hall: Arc<Hall>) {
+    if hall.counts.beating.swap(true, Relaxed) {
         return;
     }
     loop {
         Timer::after(HEARTBEAT).await;
-        if app.viewers() > 0 {
-            app.bus.publish(Arc::from(&b":\n\n"[..]));
+        if hall.viewers() > 0 {
+            hall.bus.publish(Arc::from(&b":\n\n"[..]));
         }
     }
 }
 
 /// A viewer's place among those allowed; dropping it gives it back.
-struct Seat(Arc<App>);
+pub struct Seat(Arc<Hall>);
 
 impl Seat {
-    fn take(app: &Arc<App>) -> Result<Seat, Refusal> {
-        if app.viewers() >= app.limits.viewers {
-            app.counts.viewers_refused.fetch_add(1, Relaxed);
+    /// A place, or a refusal that says when to try again.
+    pub fn take(hall: &Arc<Hall>) -> Result<Seat, Refusal> {
+        if hall.viewers() >= hall.limits.viewers {
+            hall.counts.viewers_refused.fetch_add(1, Relaxed);
             return Err(Refusal::busy("too_many_viewers", "too many live viewers; poll /api/dashboard", 30));
         }
-        app.counts.viewers.fetch_add(1, Relaxed);
-        Ok(Seat(app.clone()))
+        hall.counts.viewers.fetch_add(1, Relaxed);
+        Ok(Seat(hall.clone()))
     }
 }
 
@@ -99,10 +100,14 @@ impl Drop for Seat {
 
 /// What the route hands to the wire: what to write first, and where to go on reading.
 pub struct Subscription {
-    first: Vec<u8>,
-    reader: Reader,
-    seat: Seat,
-    pass: Pass,
+    /// What the viewer gets at once.
+    pub first: Vec<u8>,
+    /// Its place in the ring, taken before `first` was put together.
+    pub reader: Reader,
+    /// Its place among those allowed.
+    pub seat: Seat,
+    /// Asked before each event: whether the viewer may still watch.
+    pub admitted: Box<dyn FnMut() -> bool + Send + Sync>,
 }
 
 /// What a viewer showed to get in. When any session or token ends, it is looked at again.
@@ -129,32 +134,40 @@ impl Pass {
     }
 }
 
-/// GET `/api/events`.
-pub async fn events(request: Request<State>) -> Answer {
-    let query = Query::of(&request, &["last_event_id"])?;
+/// The last alert that a viewer has, as a browser tells it or a script.
+pub fn last_event_id<S>(request: &Request<S>) -> Result<Option<u64>, Refusal> {
+    let query = Query::of(request, &["last_event_id"])?;
     let asked = query.parsed("last_event_id", "an alert id")?;
     let header = request.header("last-event-id").and_then(|v| v.as_str().parse().ok());
+    Ok(header.or(asked))
+}
+
+/// GET `/api/events`.
+pub async fn events(request: Request<State>) -> Answer {
+    let last = last_event_id(&request)?;
     let mut response = Response::new(StatusCode::Ok);
     response.insert_header("content-type", "text/event-stream");
     response.insert_header("cache-control", "no-store");
     if request.method() != Method::Head {
         let app = request.state();
-        let seat = Seat::take(app)?;
+        let seat = Seat::take(&app.hall)?;
         // The place in the ring first, then the store: an alert in between comes twice, never not at all.
-        let reader = app.bus.subscribe();
+        let reader = app.hall.bus.subscribe();
         let mut first = RETRY.to_vec();
         first.extend_from_slice(&status("live", None, None));
         if let Some(snapshot) = app.snapshot_event() {
             first.extend_from_slice(&snapshot);
         }
-        if let Some(last) = header.or(asked) {
+        if let Some(last) = last {
             let missed = app.store.alerts_since_id(last, RESUME)?;
             if missed.len() == RESUME {
                 first.extend_from_slice(&status("live", Some("older_alerts_left_out"), None));
             }
             missed.iter().for_each(|missed| first.extend_from_slice(&alert(missed)));
         }
-        response.insert_ext(Subscription { first, reader, seat, pass: Pass::of(&request) });
+        let (mut pass, app) = (Pass::of(&request), app.clone());
+        let admitted = Box::new(move || pass.holds(&app.auth));
+        response.insert_ext(Subscription { first, reader, seat, admitted });
     }
     Ok(response)
 }
@@ -164,7 +177,7 @@ pub async fn stream<S>(mut stream: Paced<S>, head: Vec<u8>, subscription: Subscr
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Subscription { first, mut reader, seat, mut pass } = subscription;
+    let Subscription { first, mut reader, seat, mut admitted } = subscription;
     let ended = async {
         stream.write_all(&head).await?;
         drop(head);
@@ -172,7 +185,7 @@ where
         drop(first);
         loop {
             match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
-                Some(Next::Event(_)) if !pass.holds(&seat.0.auth) => return stream.close().await,
+                Some(Next::Event(_)) if !admitted() => return stream.close().await,
                 Some(Next::Event(event)) => stream.write_all(&event).await?,
                 Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
                 Some(Next::Closed) => return stream.close().await,

@@ -7,10 +7,12 @@
 
 use super::app::App;
 use super::convert;
+use super::hall::Hall;
 use super::paced::Paced;
 use super::sse::{self, Subscription};
 use super::{Peer, routes};
 use crate::time::{self, SECOND, Timestamp};
+use http_types::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -42,7 +44,7 @@ const WRITE_TIME: Duration = Duration::from_secs(10);
 const SEND_BUFFER: usize = 32 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// What open streams and requests may still take after [`App::shutdown`].
+/// What open streams and requests may still take after the end of its [`Hall`].
 const STOP_TIME: Duration = Duration::from_millis(800);
 /// Connections on the local socket. They count apart: browsers cannot take them.
 const LOCAL_CONNECTIONS: u32 = 64;
@@ -53,7 +55,34 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 pub const ACCESS: &str = "dashboard_access";
 
 type Executor = Rc<LocalExecutor<'static>>;
-type Server = tide::Server<Arc<App>>;
+
+/// What the wire serves: who may come in, and tide with the routes that answer.
+pub struct Site {
+    hall: Arc<Hall>,
+    answer: Box<dyn Fn(Request) -> Answering>,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Response>>>;
+
+impl Site {
+    /// The routes of `server`, behind `hall`.
+    pub fn new<S: Clone + Send + Sync + 'static>(hall: Arc<Hall>, server: tide::Server<S>) -> Site {
+        let answer = move |request| -> Answering {
+            let server = server.clone();
+            Box::pin(async move {
+                let answered: http_types::Result<Response> = server.respond(request).await;
+                answered.unwrap_or_else(|error| Response::new(error.status()))
+            })
+        };
+        Site { hall, answer: Box::new(answer) }
+    }
+}
+
+impl From<Arc<App>> for Site {
+    fn from(app: Arc<App>) -> Site {
+        Site::new(app.hall.clone(), routes::server(app))
+    }
+}
 
 /// Opens a listening socket; accepted connections inherit its options.
 pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
@@ -65,16 +94,17 @@ pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
     Ok(listener)
 }
 
-/// Accepts and answers until [`App::shutdown`]; returns when the last connection has ended, 0.8 s later at most.
+/// Accepts and answers until the site is shut down; returns when the last connection has ended, 0.8 s later at most.
 /// Each connection is a task of its own on `executor`.
-pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<App>) {
-    let shared = Shared::new(executor.clone(), app.clone());
-    let heart = executor.spawn(sse::heartbeat(app.clone()));
-    accept_all(&shared, &listener).or(app.stopping()).await;
+pub async fn serve(executor: Executor, listener: Async<TcpListener>, site: impl Into<Site>) {
+    let shared = Shared::new(executor.clone(), site.into());
+    let hall = &shared.site.hall;
+    let heart = executor.spawn(sse::heartbeat(hall.clone()));
+    accept_all(&shared, &listener).or(hall.stopping()).await;
     drop(listener);
     heart.cancel().await;
     let ended = async {
-        while app.counts.connections.load(Relaxed) > 0 {
+        while hall.counts.connections.load(Relaxed) > 0 {
             Timer::after(Duration::from_millis(10)).await;
         }
     };
@@ -88,8 +118,9 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<Ap
 /// Answers programs on this machine until [`App::shutdown`]: no session, no `Host` needed. Who may open the socket is
 /// for its file mode to say.
 pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app: Arc<App>) {
-    let shared = Shared::new(executor.clone(), app.clone());
-    executor.spawn(sse::heartbeat(app.clone())).detach();
+    let shared = Shared::new(executor.clone(), app.into());
+    let hall = &shared.site.hall;
+    executor.spawn(sse::heartbeat(hall.clone())).detach();
     let accept = async {
         let mut trouble = Trouble::default();
         loop {
@@ -99,7 +130,7 @@ pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app:
             }
         }
     };
-    accept.or(app.stopping()).await;
+    accept.or(hall.stopping()).await;
 }
 
 async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
@@ -162,16 +193,14 @@ fn turn_away(stream: &mut (impl AsyncWrite + Unpin)) {
 
 /// What all connections share.
 struct Shared {
-    server: Server,
+    site: Site,
     executor: Executor,
-    app: Arc<App>,
     by_peer: RefCell<HashMap<Peer, u32>>,
 }
 
 impl Shared {
-    fn new(executor: Executor, app: Arc<App>) -> Rc<Self> {
-        let server = routes::server(app.clone());
-        Rc::new(Shared { server, executor, app, by_peer: RefCell::default() })
+    fn new(executor: Executor, site: Site) -> Rc<Self> {
+        Rc::new(Shared { site, executor, by_peer: RefCell::default() })
     }
 }
 
@@ -183,7 +212,7 @@ struct Place {
 
 impl Place {
     fn take(shared: &Rc<Shared>, peer: Peer) -> Option<Place> {
-        let (limits, counts) = (&shared.app.limits, &shared.app.counts);
+        let (limits, counts) = (&shared.site.hall.limits, &shared.site.hall.counts);
         let mut by_peer = shared.by_peer.borrow_mut();
         let mine = by_peer.get(&peer).copied().unwrap_or(0);
         let all = counts.connections.load(Relaxed);
@@ -204,7 +233,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.app.counts.connections.fetch_sub(1, Relaxed);
+        self.shared.site.hall.counts.connections.fetch_sub(1, Relaxed);
         let mut by_peer = self.shared.by_peer.borrow_mut();
         if let Some(count) = by_peer.get_mut(&self.peer) {
             *count -= 1;
@@ -242,7 +271,7 @@ where
     });
     let io = Paced::new(stream, WRITE_TIME, blocked.clone());
     let mut http = builder().serve_connection(io, service);
-    let mut stopping = pin!(shared.app.stopping());
+    let mut stopping = pin!(shared.site.hall.stopping());
     let mut stopped = false;
     let failed = poll_fn(|cx: &mut Context<'_>| {
         if !stopped && stopping.as_mut().poll(cx).is_ready() {
@@ -272,15 +301,12 @@ where
 }
 
 /// One request through tide.
-async fn respond(shared: &Shared, request: hyper::Request<Incoming>, peer: Peer) -> http_types::Response {
-    shared.app.counts.requests.fetch_add(1, Relaxed);
+async fn respond(shared: &Shared, request: hyper::Request<Incoming>, peer: Peer) -> Response {
+    shared.site.hall.counts.requests.fetch_add(1, Relaxed);
     let asked = log::log_enabled!(target: ACCESS, log::Level::Debug)
         .then(|| format!("{peer} {} {}", request.method(), request.uri().path().escape_default()));
     let answer = match convert::request(request, peer).await {
-        Ok(request) => match shared.server.respond(request).await {
-            Ok(answer) => answer,
-            Err(error) => http_types::Response::new(error.status()),
-        },
+        Ok(request) => (shared.site.answer)(request).await,
         Err(refusal) => refusal.response().into(),
     };
     if let Some(asked) = asked {
