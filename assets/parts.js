@@ -98,7 +98,8 @@ export const toasts = () => region;
 export function toast(text, tone = "") {
   const el = h("div", { class: `toast ${tone}` }, text);
   region.append(el);
-  setTimeout(() => el.remove(), 5000);
+  setTimeout(() => el.remove(), 8000);
+  return el;
 }
 
 const speaker = h("div", { class: "unseen", role: "status", "aria-live": "polite" });

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each user takes what it needs")]
 
-use netmonitor::alert::{AlertRecord, Severity, Subject};
+use netmonitor::alert::{AlertRecord, HistoryRecord, Severity, Subject};
 use netmonitor::command::{Command, Span, Stage};
 use netmonitor::event::{
     Alerts, DeviceRecord, Interface, NameRecord, Snapshot, System, Talker, TrafficPoint,
@@ -263,13 +263,20 @@ pub fn alert(id: u64) -> AlertRecord {
         last_time: now,
         kind: kinds[which].into(),
         severity: severities[which],
-        count: 1,
-        source: Some(Subject::ip(format!("192.168.1.{}", 1 + id % 20).parse().expect("an address"))),
+        count: 1 + id % 3 * 40,
+        source: Some(Subject {
+            mac: format!("02:00:00:00:00:{:02x}", 1 + id % 20).parse().ok(),
+            name: Some(format!("device-{}", 1 + id % 20)),
+            ..Subject::ip(format!("192.168.1.{}", 1 + id % 20).parse().expect("an address"))
+        }),
         target: Some(Subject::endpoint("192.168.1.250".parse().expect("an address"), 22)),
         summary: format!("invented alert {id}"),
         evidence,
         mitre: vec!["T1046".into()],
-        history: None,
+        history: (id % 3 > 0).then(|| HistoryRecord {
+            step_seconds: 16,
+            counts: (0..2 + id as u32 % 22).map(|n| (n * 7 + id as u32) % 5 * n).collect(),
+        }),
         acknowledged: None,
     }
 }
