@@ -7,10 +7,7 @@ import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { coveredBy, isBroad, isProtected, mutePage, muteWords, scopes } from "./mute_scopes.js";
 import { dialog, empty, field, sentenceOf, toast } from "./parts.js";
-import { alertChanged, now, state } from "./state.js";
-
-/** Whether whoever looks may change things; viewers may not. */
-export const mayAct = () => state.me?.role !== "viewer";
+import { alertChanged, may, now } from "./state.js";
 
 const noteField = () => {
   const note = h("textarea", { name: "note", rows: 2, maxlength: 500, autofocus: true, onkeydown: enterSubmits });
@@ -42,7 +39,7 @@ function undoable(words, undo) {
 
 /** Asks for a note, then acknowledges. `done` gets the alert as it is then. */
 export function acknowledge(alert, done = () => {}) {
-  if (!mayAct()) return;
+  if (!may()) return toast(t("account.readonly"));
   dialog(t("ack.title"), [h("p", { class: "quote" }, sentenceOf(alert)), noteField()], {
     submit: t("ack"),
     onsubmit: async (form) => {
@@ -67,6 +64,7 @@ export async function reopen(alert, done = () => {}) {
 
 /** Asks for a note, then acknowledges all that `filter` (the fields of `POST /api/alerts/ack`) covers: `n` of them. */
 export function acknowledgeMany(filter, n, done = () => {}) {
+  if (!may()) return toast(t("account.readonly"));
   dialog(tn("ack.many", n), [h("p", { class: "muted" }, t("ack.many.why")), noteField()], {
     submit: t("ack"),
     onsubmit: async (form) => {
@@ -95,7 +93,7 @@ const endOf = (span) => (SPANS[span] ? new Date(now() + SPANS[span] * 1000).toIS
 
 /** Asks what to hide and how long, says what that means, then mutes. */
 export function mute(alert, done = () => {}) {
-  if (!mayAct()) return;
+  if (!may()) return toast(t("account.readonly"));
   const choices = scopes(alert);
   const radio = ({ id, label }, i) =>
     h("label", { class: "check" }, h("input", { type: "radio", name: "scope", value: id, checked: i === 0, autofocus: i === 0 }), h("bdi", {}, label));
@@ -179,13 +177,12 @@ export function muteList(view) {
         h("p", {}, h("a", { href: mutePage(m) }, h("bdi", {}, muteWords(m)))),
         h("p", { class: "muted", title: full(m.created) }, facts.filter(Boolean).join(" · ")),
       ),
-      mayAct() &&
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { type: "button", onclick: () => edit(m, item) }, t("mutes.edit")),
-          h("button", { type: "button", onclick: () => end(m) }, icon("close"), t("mutes.end")),
-        ),
+      h(
+        "div",
+        { class: "actions", "data-change": true },
+        h("button", { type: "button", onclick: () => edit(m, item) }, t("mutes.edit")),
+        h("button", { type: "button", onclick: () => end(m) }, icon("close"), t("mutes.end")),
+      ),
     );
     return item;
   };

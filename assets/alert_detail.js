@@ -1,6 +1,6 @@
 // One alert in full: who, whom, the numbers against their limits, what it means and what to do.
 
-import { acknowledge, mayAct, mute, reopen } from "./actions.js";
+import { acknowledge, mute, reopen } from "./actions.js";
 import { evidence } from "./alert_evidence.js";
 import { around, bothParties } from "./alert_parties.js";
 import { h } from "./dom.js";
@@ -70,8 +70,9 @@ function actions(alert, changed) {
   return h(
     "div",
     { class: "actions" },
-    mayAct() && !alert.acknowledged && button("e", "check", t("ack"), () => acknowledge(alert, changed), { class: "primary" }),
-    mayAct() && button("m", "mute", t("mute"), () => mute(alert)),
+    !alert.acknowledged &&
+      button("e", "check", t("ack"), () => acknowledge(alert, changed), { class: "primary", "data-change": true }),
+    button("m", "mute", t("mute"), () => mute(alert), { "data-change": true }),
     button(null, "link", t("copy.link"), () => copyLink(alert)),
     h(
       "a",
@@ -94,7 +95,7 @@ async function copyLink(alert) {
 }
 
 function acknowledged(alert, changed) {
-  const { time, note } = alert.acknowledged;
+  const { time, note, by } = alert.acknowledged;
   const again = async () => {
     try {
       await reopen(alert, changed);
@@ -106,8 +107,8 @@ function acknowledged(alert, changed) {
     "p",
     { class: "ack" },
     icon("check"),
-    h("span", {}, t("ack.at", { time: moment(time, now()) }), note && h("q", { class: "name" }, note)),
-    mayAct() && h("button", { type: "button", class: "plain", onclick: again }, t("reopen")),
+    h("span", {}, t(by ? "ack.at.by" : "ack.at", { time: moment(time, now()), by }), note && h("q", { class: "name" }, note)),
+    h("button", { type: "button", class: "plain", "data-change": true, onclick: again }, t("reopen")),
   );
 }
 

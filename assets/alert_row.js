@@ -1,6 +1,6 @@
 // One row of the alert list: an incident with its severity, sentence, parties, times and curve.
 
-import { acknowledge, mayAct, mute } from "./actions.js";
+import { acknowledge, mute } from "./actions.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { count, full, moment } from "./format.js";
 import { t } from "./i18n.js";
@@ -42,12 +42,12 @@ export function alertRow(alert, { open, pick, done }) {
   const row = h(
     "div",
     { class: "row", role: "listitem", "data-row": true },
-    mayAct() ? h("label", { class: "pick" }, box) : h("span", {}),
+    h("label", { class: "pick", "data-change": true }, box),
     sev,
     h("div", { class: "body" }, sentence, h("small", {}, kind, who, acked)),
     curve,
     h("div", { class: "right" }, stamp, times),
-    h("div", { class: "row-tools" }, mayAct() && [ack, hush]),
+    h("div", { class: "row-tools", "data-change": true }, ack, hush),
   );
   row._pick = (on) => {
     box.checked = on;

@@ -28,6 +28,9 @@ export function parts(term) {
 export const quoted = (text) =>
   /^[\p{L}\p{N}_.*/-]+$/u.test(text) && !text.startsWith("-") ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 
+/** Free text that is never taken for a token. */
+export const asText = (text) => text.split(/\s+/).filter(Boolean).map(quoted).join(" ");
+
 const bare = (text) => text.replace(/"((?:\\.|[^"\\])*)"?/g, (_, inner) => inner.replace(/\\(.)/g, "$1"));
 
 /** The device behind an address or a station, as far as it is known here. */

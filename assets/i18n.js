@@ -1,13 +1,15 @@
 // The words of the page, chosen by language. They stand in `words_*.js`, each with both languages side by side.
 
+import account from "./words_account.js";
 import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
+import inbox from "./words_inbox.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
 
-const WORDS = { ...alerts, ...devices, ...frame, ...health, ...overview, ...settings };
+const WORDS = { ...account, ...alerts, ...devices, ...frame, ...health, ...inbox, ...overview, ...settings };
 
 const LANGUAGES = ["en", "nl"];
 

@@ -1,6 +1,6 @@
 // What a mute made from an alert may cover, in words and as a filter that tells what it would have hidden.
 
-import { deviceOf, quoted } from "./filter.js";
+import { deviceOf } from "./filter.js";
 import { t } from "./i18n.js";
 import { kindTitle } from "./kinds.js";
 import { partyName } from "./parts.js";
@@ -67,6 +67,3 @@ export function muteWords({ kind, source, target, port }) {
 
 /** The alerts that a mute is about, as a page. */
 export const mutePage = (mute) => `/alerts?state=all&q=${encodeURIComponent(coveredBy(mute))}`;
-
-/** Free text for the filter language: never a token. */
-export const asText = (text) => text.split(/\s+/).filter(Boolean).map(quoted).join(" ");

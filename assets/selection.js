@@ -3,14 +3,13 @@
 import { fill, h } from "./dom.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
-import { mayAct } from "./actions.js";
 
 /** The selection over `list`; `all()` says how many match, `acknowledge(ids, all)` acts. */
 export function selection(list, { all, acknowledge }) {
   const ids = new Set();
   let everything = false;
   let last = null;
-  const element = h("div", { class: "picked-line", role: "status", hidden: true });
+  const element = h("div", { class: "picked-line", "data-change": true, role: "status", hidden: true });
 
   function draw() {
     element.hidden = !ids.size;
@@ -21,7 +20,7 @@ export function selection(list, { all, acknowledge }) {
     fill(
       element,
       h("b", {}, tn("selected", n)),
-      mayAct() && button([icon("check"), t("ack")], () => acknowledge([...ids], everything), { class: "primary" }),
+      button([icon("check"), t("ack")], () => acknowledge([...ids], everything), { class: "primary" }),
       widen && button(tn("select.all", all()), takeAll),
       button(t("select.none"), clear),
     );

@@ -1,6 +1,6 @@
 // The alert inbox: a filter in the address bar, a list of any length, many at once, and one in full beside it.
 
-import { acknowledgeMany, mayAct, muteList } from "./actions.js";
+import { acknowledgeMany, muteList } from "./actions.js";
 import { alertDetail } from "./alert_detail.js";
 import { longList } from "./alert_list.js";
 import { alertRow } from "./alert_row.js";
@@ -305,6 +305,6 @@ function nothing(filter, clear, showAll) {
 }
 
 function showMutes(view) {
-  const el = dialog(t("mutes"), [h("p", { class: "muted" }, t(mayAct() ? "mutes.explain" : "mutes.explain.viewer")), muteList(view)]);
+  const el = dialog(t("mutes"), [h("p", { class: "muted" }, t("mutes.explain")), muteList(view)]);
   el.addEventListener("click", (event) => event.target.closest("a") && el.close());
 }

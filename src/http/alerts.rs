@@ -1,8 +1,9 @@
 //! Alerts: listed, downloaded, acknowledged, and taken back.
 
 use super::answer::{self, Answer, Refusal};
+use super::auth::Admitted;
 use super::query::{self, Query};
-use super::{App, State};
+use super::{App, State, audit};
 use crate::alert::query::Query as Typed;
 use crate::alert::{Acknowledgement, AlertRecord, Severity};
 use crate::csv::Row as _;
@@ -130,12 +131,13 @@ struct Note {
 }
 
 /// No two orders have the same time, so that one can be taken back without the other: a replay's clock stands still.
-fn acknowledgement(app: &App, text: &str) -> Acknowledgement {
+fn acknowledgement(request: &Request<State>, text: &str) -> Acknowledgement {
     static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
-    let now = app.now().micros();
+    let now = request.state().now().micros();
     let last = LAST.fetch_max(now, Relaxed);
     let time = if last >= now { LAST.fetch_add(1, Relaxed) + 1 } else { now };
-    Acknowledgement { time: WallTime::from_micros(time), note: note(text) }
+    let by = request.ext::<Admitted>().map(|admitted| admitted.who.clone()).filter(|who| !who.is_empty());
+    Acknowledgement { time: WallTime::from_micros(time), note: note(text), by }
 }
 
 /// POST `/api/alerts/{id}/ack`.
@@ -143,7 +145,7 @@ pub async fn acknowledge(mut request: Request<State>) -> Answer {
     let wanted: Note = query::body_or_default(&mut request).await?;
     let app = request.state();
     let id = query::part(&request, "id", "alert")?;
-    let alert = app.store.acknowledge(id, acknowledgement(app, &wanted.note))?;
+    let alert = app.store.acknowledge(id, acknowledgement(&request, &wanted.note))?;
     let alert = alert.ok_or_else(|| Refusal::missing("alert"))?;
     app.publish_alert(&alert);
     answer::json(&alert)
@@ -213,13 +215,13 @@ pub async fn acknowledge_matching(mut request: Request<State>) -> Answer {
         query: typed(wanted.q.as_deref().unwrap_or_default())?,
         ..AlertFilter::default()
     };
-    let ack = acknowledgement(app, &wanted.note);
+    let ack = acknowledgement(&request, &wanted.note);
     let time = ack.time;
     let count = app.store.acknowledge_matching(&filter, ack)?;
     if count > 0 {
         app.publish_status("live", Some("alerts_acknowledged"));
     }
-    answer::json(&serde_json::json!({ "acknowledged": count, "time": time }))
+    Ok(audit::count(answer::json(&serde_json::json!({ "acknowledged": count, "time": time }))?, count))
 }
 
 /// DELETE `/api/alerts/ack`: what one order acknowledged at the time it answered is open again; how many.
@@ -232,7 +234,7 @@ pub async fn reopen_matching(request: Request<State>) -> Answer {
     if count > 0 {
         app.publish_status("live", Some("alerts_acknowledged"));
     }
-    answer::json(&serde_json::json!({ "reopened": count }))
+    Ok(audit::count(answer::json(&serde_json::json!({ "reopened": count }))?, count))
 }
 
 #[cfg(test)]

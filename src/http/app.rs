@@ -1,9 +1,11 @@
 //! What the loop and the routes share: the last snapshot, the store, the bus, and the way back to the loop.
 
 use super::answer::Refusal;
+use super::audit::{self, Guesses};
 use super::auth::Auth;
 use super::hall::{Hall, Limits, Stats};
 use super::sse;
+use crate::addr::Prefix;
 use crate::alert::AlertRecord;
 use crate::command::{Command, Reply};
 use crate::event::{DeviceRecord, Snapshot};
@@ -49,6 +51,8 @@ pub struct Setup {
     pub host: String,
     /// Other names this dashboard is reached by.
     pub public_hosts: Vec<String>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Prefix>,
     /// Whether this shows a replay: time is then the snapshot's, not the clock's.
     pub replay: bool,
 }
@@ -67,6 +71,8 @@ pub struct App {
     pub(super) store: Arc<Store>,
     pub(super) hall: Arc<Hall>,
     pub(super) auth: Auth,
+    pub(super) guesses: Guesses,
+    host: String,
     replay: bool,
     commands: Sender<Command>,
     latest: Mutex<Latest>,
@@ -85,7 +91,9 @@ impl App {
         Ok(Arc::new(App {
             auth: Auth::new(&setup.store, setup.auth, setup.claim_code, setup.session_days)?,
             store: setup.store,
-            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts),
+            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts, setup.trusted_proxies),
+            guesses: Guesses::default(),
+            host: setup.host.to_ascii_lowercase(),
             replay: setup.replay,
             commands: setup.commands,
             latest: Mutex::default(),
@@ -151,6 +159,19 @@ impl App {
     /// Whether a password is set, or none is wanted.
     pub fn claimed(&self) -> bool {
         self.auth.claimed(&self.store).unwrap_or(true)
+    }
+
+    /// Takes the administrator's password and second factor away and ends every session and token, for who owns this
+    /// machine; `code` claims the dashboard anew.
+    pub fn reset(&self, code: String) -> Result<(), StoreError> {
+        self.auth.reset(&self.store, code)?;
+        audit::own(self, "reset", "");
+        Ok(())
+    }
+
+    /// This machine's host name; empty where it has none.
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// What has happened on the wire.

@@ -1,6 +1,7 @@
 //! The page and its files, part of the binary as `build.rs` packs them, and the API's description.
 
 use super::answer::{self, Answer, Refusal};
+use super::forwarded::Forwarded;
 use super::password::digest_bytes;
 use flate2::read::GzDecoder;
 use http_types::StatusCode;
@@ -22,6 +23,8 @@ include!(concat!(env!("OUT_DIR"), "/page.rs"));
 const FOREVER: &str = "public, max-age=31536000, immutable";
 /// For what keeps its name: the browser keeps it and asks each time whether it is still the same.
 const ASK_AGAIN: &str = "no-cache";
+/// What the addresses in the document, and those its script makes, are below.
+const BASE: &str = "<base href=\"/\">";
 /// The one file that is no file of the page.
 const OPENAPI: &str = "openapi.json";
 
@@ -92,12 +95,19 @@ fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// GET of any page: the same document, whose script shows what the path asks for. It fits one packet as it is.
+/// GET of any page: the same document, whose script shows what the path asks for, below the path that the viewer's proxy
+/// has it at. It fits one packet as it is.
 pub async fn page<S>(request: Request<S>) -> Answer {
-    let etag = format!("\"{}\"", &digest_bytes(DOCUMENT.as_bytes())[..16]);
+    let document = match request.ext::<Forwarded>() {
+        Some(forwarded) if !forwarded.base.is_empty() => {
+            Bytes::from(DOCUMENT.replacen(BASE, &format!("<base href=\"{}/\">", forwarded.base), 1))
+        }
+        _ => Bytes::from_static(DOCUMENT.as_bytes()),
+    };
+    let etag = format!("\"{}\"", &digest_bytes(&document)[..16]);
     let mut response = match knows(&request, &etag) {
         true => Response::new(StatusCode::NotModified),
-        false => answer::bytes(media_type("index.html"), DOCUMENT),
+        false => answer::bytes(media_type("index.html"), document),
     };
     response.insert_header("etag", etag);
     response.insert_header("cache-control", ASK_AGAIN);

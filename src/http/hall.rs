@@ -2,6 +2,7 @@
 //!
 //! The monitor's own dashboard has one, and so has a front in a process of its own.
 
+use crate::addr::Prefix;
 use crate::bus::Bus;
 use serde::Serialize;
 use smol::channel::{Receiver, Sender};
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 pub struct Limits {
     /// Connections open in all.
     pub connections: u32,
-    /// Connections open per address: half of all, so that one address never takes the other half.
+    /// Connections open per address, or requests of one address through a proxy.
     pub connections_per_address: u32,
     /// Live event streams.
     pub viewers: u32,
@@ -21,7 +22,16 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 1024, connections_per_address: 512, viewers: 500 }
+        Limits::new(2048, 1000)
+    }
+}
+
+impl Limits {
+    /// Of so many connections one address gets three quarters: a whole house behind one address can watch, and the others
+    /// still get in.
+    pub fn new(connections: u32, viewers: u32) -> Self {
+        let share = connections - connections / 4;
+        Limits { connections, connections_per_address: share, viewers: viewers.min(connections) }
     }
 }
 
@@ -71,12 +81,14 @@ pub struct Hall {
     pub counts: Counts,
     /// Names that this machine answers to, in lower case.
     pub hosts: Vec<String>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted: Vec<Prefix>,
     stop: (Sender<()>, Receiver<()>),
 }
 
 impl Hall {
     /// An empty one, for a machine called `host` that others know as `public_hosts`, too.
-    pub fn new(limits: Limits, host: &str, public_hosts: &[String]) -> Arc<Hall> {
+    pub fn new(limits: Limits, host: &str, public_hosts: &[String], trusted: Vec<Prefix>) -> Arc<Hall> {
         let host = host.to_ascii_lowercase();
         let mut hosts = vec!["localhost".to_owned(), "netmonitor.local".to_owned()];
         if !host.is_empty() {
@@ -85,7 +97,7 @@ impl Hall {
         }
         hosts.extend(public_hosts.iter().map(|h| h.to_ascii_lowercase()));
         let (bus, counts, stop) = (Bus::default(), Counts::default(), smol::channel::bounded(1));
-        Arc::new(Hall { bus, limits, counts, hosts, stop })
+        Arc::new(Hall { bus, limits, counts, hosts, trusted, stop })
     }
 
     /// Live event streams.

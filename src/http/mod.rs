@@ -9,20 +9,27 @@
 //! | `hall` | caps, counts, bus and names: what the wire needs of any dashboard |
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
+//! | `forwarded` | what a trusted proxy says of a request |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
-//! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
+//! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
+//! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
+//! | `audit` | who logged in and changed what |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
+mod accounts;
 mod alerts;
 mod answer;
 mod app;
 mod assets;
+mod audit;
 mod auth;
 mod convert;
 mod devices;
+mod forwarded;
 mod guard;
 mod hall;
+mod kiosk;
 mod monitor;
 mod mutes;
 mod paced;
@@ -31,6 +38,7 @@ mod query;
 mod routes;
 mod session;
 mod sse;
+mod tokens;
 mod wire;
 
 pub use app::{App, AuthMode, Setup};

@@ -3,7 +3,7 @@
 use super::alerts::note;
 use super::answer::{self, Answer, Refusal};
 use super::query::{self, Query};
-use super::{App, State};
+use super::{App, State, audit};
 use crate::alert::{Mute, Party};
 use crate::command::Command;
 use crate::time::WallTime;
@@ -67,7 +67,10 @@ pub async fn add(mut request: Request<State>) -> Answer {
     tell(app)?;
     let mut response = answer::json(&mute)?;
     response.set_status(StatusCode::Created);
-    Ok(response)
+    let source = mute.source.map(|ip| ip.to_string());
+    let target = mute.target.map(|ip| ip.to_string());
+    let what: Vec<String> = [mute.kind, source, target].into_iter().flatten().collect();
+    Ok(audit::about(response, what.join(" ")))
 }
 
 /// What may be changed of a mute; what is absent stays as it is.
@@ -90,7 +93,7 @@ pub async fn change(mut request: Request<State>) -> Answer {
     let wanted: Change = query::body(&mut request).await?;
     let app = request.state();
     ahead(app, wanted.until.flatten())?;
-    let id = query::part(&request, "id", "mute")?;
+    let id: u64 = query::part(&request, "id", "mute")?;
     let mute = app.store.change_mute(id, |mute| {
         mute.until = wanted.until.unwrap_or(mute.until);
         if let Some(reason) = &wanted.reason {
@@ -99,7 +102,7 @@ pub async fn change(mut request: Request<State>) -> Answer {
     })?;
     let mute = mute.ok_or_else(|| Refusal::missing("mute"))?;
     tell(app)?;
-    answer::json(&mute)
+    Ok(audit::about(answer::json(&mute)?, id.to_string()))
 }
 
 fn ahead(app: &App, until: Option<WallTime>) -> Result<(), Refusal> {
@@ -110,11 +113,12 @@ fn ahead(app: &App, until: Option<WallTime>) -> Result<(), Refusal> {
 /// DELETE `/api/mutes/{id}`.
 pub async fn delete(request: Request<State>) -> Answer {
     let app = request.state();
-    if !app.store.delete_mute(query::part(&request, "id", "mute")?)? {
+    let id: u64 = query::part(&request, "id", "mute")?;
+    if !app.store.delete_mute(id)? {
         return Err(Refusal::missing("mute"));
     }
     tell(app)?;
-    answer::nothing()
+    Ok(audit::about(answer::nothing()?, id.to_string()))
 }
 
 fn party(name: &str, text: Option<&str>) -> Result<Option<Party>, Refusal> {

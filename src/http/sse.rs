@@ -1,11 +1,11 @@
 //! Events: each encoded once, written to every viewer from the same bytes by one small task per viewer.
 
 use super::answer::{Answer, Refusal};
-use super::auth::Auth;
+use super::auth::Admitted;
 use super::hall::Hall;
 use super::paced::Paced;
 use super::query::Query;
-use super::{Peer, State};
+use super::{App, Peer, State};
 use crate::alert::AlertRecord;
 use crate::bus::{Next, Reader};
 use crate::time;
@@ -110,9 +110,10 @@ pub struct Subscription {
     pub admitted: Box<dyn FnMut() -> bool + Send + Sync>,
 }
 
-/// What a viewer showed to get in. When any session or token ends, it is looked at again.
+/// What a viewer showed to get in. When any session or token ends, or this one's time is up, it is looked at again.
 struct Pass {
     local: bool,
+    ends: Option<i64>,
     cookie: Option<Box<str>>,
     authorization: Option<Box<str>>,
     ended: u64,
@@ -123,14 +124,19 @@ impl Pass {
         let header = |name| request.header(name).map(|v| v.as_str().into());
         let ended = request.state().auth.ended();
         let local = request.ext::<Peer>() == Some(&Peer::Local);
-        Pass { local, cookie: header("cookie"), authorization: header("authorization"), ended }
+        let ends = request.ext::<Admitted>().and_then(|admitted| admitted.ends);
+        Pass { local, ends, cookie: header("cookie"), authorization: header("authorization"), ended }
     }
 
-    fn holds(&mut self, auth: &Auth) -> bool {
-        let before = std::mem::replace(&mut self.ended, auth.ended());
-        self.local
-            || before == self.ended
-            || auth.admits(self.cookie.as_deref(), self.authorization.as_deref())
+    fn holds(&mut self, app: &App) -> bool {
+        let before = std::mem::replace(&mut self.ended, app.auth.ended());
+        let over = self.ends.is_some_and(|end| time::wall().secs() >= end);
+        if self.local || (before == self.ended && !over) {
+            return true;
+        }
+        let admitted = app.auth.admit(&app.store, self.cookie.as_deref(), self.authorization.as_deref());
+        self.ends = admitted.as_ref().and_then(|admitted| admitted.ends);
+        admitted.is_some()
     }
 }
 
@@ -166,7 +172,7 @@ pub async fn events(request: Request<State>) -> Answer {
             missed.iter().for_each(|missed| first.extend_from_slice(&alert(missed)));
         }
         let (mut pass, app) = (Pass::of(&request), app.clone());
-        let admitted = Box::new(move || pass.holds(&app.auth));
+        let admitted = Box::new(move || pass.holds(&app));
         response.insert_ext(Subscription { first, reader, seat, admitted });
     }
     Ok(response)
@@ -184,7 +190,7 @@ where
         stream.write_all(&first).await?;
         drop(first);
         loop {
-            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
+            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await? {
                 Some(Next::Event(_)) if !admitted() => return stream.close().await,
                 Some(Next::Event(event)) => stream.write_all(&event).await?,
                 Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
@@ -199,18 +205,20 @@ where
     }
 }
 
-/// What the ring has next; `None` when the viewer left, which only reading tells.
+/// What the ring has next; `None` when the viewer left, which only reading tells. An error is what the kernel found out:
+/// that the viewer takes nothing any more.
 fn next<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut Paced<S>,
     reader: &mut Reader,
     cx: &mut Context<'_>,
-) -> Poll<Option<Next>> {
+) -> Poll<io::Result<Option<Next>>> {
     let mut ignored = [0; 256];
     match AsyncRead::poll_read(Pin::new(stream), cx, &mut ignored) {
-        Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
+        Poll::Ready(Ok(0)) => return Poll::Ready(Ok(None)),
+        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
         // A viewer has nothing to say. One that talks all the same gets one turn per piece, like everyone else.
         Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
         Poll::Pending => {}
     }
-    reader.poll_next(cx).map(Some)
+    reader.poll_next(cx).map(|next| Ok(Some(next)))
 }

@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn record(id: u64, ip: &str, name: &str, acknowledged: bool) -> AlertRecord {
-        let note = Acknowledgement { time: WallTime::from_micros(7), note: String::new() };
+        let note = Acknowledgement { time: WallTime::from_micros(7), note: String::new(), by: None };
         AlertRecord {
             id,
             time: WallTime::default(),
