@@ -91,14 +91,10 @@ export function alertsView(view) {
   /** Settled changes can be gone back from, those while typing cannot. */
   function changed(settled) {
     const wanted = `/alerts${pageQuery(filter, selected)}`;
-    if (settled && wanted !== shownAddress()) view.go(wanted, { stay: true });
+    if (settled && wanted !== `/alerts${location.search}`) view.go(wanted, { stay: true });
     else address();
     chosen.clear();
     load();
-  }
-
-  function shownAddress() {
-    return `/alerts${location.search}`;
   }
 
   function address() {
@@ -194,8 +190,10 @@ export function alertsView(view) {
     news.hidden = false;
   }
 
-  const isRead = () =>
-    scrollY > 40 || !side.hidden || chosen.size() > 0 || element.contains(document.activeElement) || list.element.matches(":hover");
+  function isRead() {
+    const pointed = element.contains(document.activeElement) || list.element.matches(":hover");
+    return scrollY > 40 || !side.hidden || chosen.size() > 0 || pointed;
+  }
 
   function showFresh() {
     const clicked = !news.hidden;

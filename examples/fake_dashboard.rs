@@ -28,6 +28,8 @@ fn main() {
         store.commit_alerts(&some).expect("memory takes it");
     }
     app.set_health(fake::health());
+    let (en, nl) = netmonitor::run::kinds(&netmonitor::config::Config::default());
+    app.set_kinds(en, nl);
     let listener =
         http::bind(address.parse().expect("an address such as 127.0.0.1:8080")).expect("a free port");
     println!("http://{address}/ (claim code {})", fake::CLAIM);

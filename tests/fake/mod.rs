@@ -252,7 +252,7 @@ pub fn device(n: u64) -> DeviceRecord {
 /// One alert.
 pub fn alert(id: u64) -> AlertRecord {
     let now = time::wall();
-    let kinds = ["port_scan", "arp_spoof", "ssh_guessing", "dns_tunnel"];
+    let kinds = ["port_scan", "arp_spoof", "brute_force", "dns_tunnel"];
     let severities = [Severity::High, Severity::Critical, Severity::Medium, Severity::Low];
     let which = id as usize % 4;
     let mut evidence = serde_json::Map::new();
