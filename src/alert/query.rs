@@ -154,6 +154,19 @@ impl Query {
         self.terms.iter().all(|term| term.matches(seen))
     }
 
+    /// The lowest and the highest number that its `id:` terms leave: a list of alerts needs no look at all others.
+    pub fn ids(&self) -> Range {
+        let mut all = (0, u64::MAX);
+        for term in self.terms.iter().filter(|term| !term.not) {
+            if let Test::Id(ranges) = &term.test {
+                let from = ranges.iter().map(|range| range.0).min().unwrap_or(0);
+                let to = ranges.iter().map(|range| range.1).max().unwrap_or(u64::MAX);
+                all = (all.0.max(from), all.1.min(to));
+            }
+        }
+        all
+    }
+
     /// Which state it asks for when it asks for nothing else.
     pub fn state_only(&self) -> Option<Option<bool>> {
         match self.terms.as_slice() {

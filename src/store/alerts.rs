@@ -187,8 +187,9 @@ impl Handle {
         self.read(|txn| {
             let table = txn.open_table(ALERTS)?;
             let mut page = AlertPage { total: known_total.unwrap_or(0), ..AlertPage::default() };
-            let first = if known_total.is_some() { before.unwrap_or(u64::MAX) } else { u64::MAX };
-            for entry in table.range(..first)?.rev() {
+            let (lowest, highest) = matcher.ids();
+            let end = if known_total.is_some() { before.unwrap_or(u64::MAX) } else { u64::MAX };
+            for entry in table.range(lowest..end.min(highest.saturating_add(1)).max(lowest))?.rev() {
                 let (id, value) = entry?;
                 if !matcher.matches(value.value()) {
                     continue;
@@ -257,7 +258,8 @@ impl Handle {
         let matcher = Matcher::new(&other);
         let ids: Vec<u64> = self.read(|txn| {
             let mut ids = Vec::new();
-            for entry in txn.open_table(ALERTS)?.iter()? {
+            let (lowest, highest) = matcher.ids();
+            for entry in txn.open_table(ALERTS)?.range(lowest..highest.saturating_add(1).max(lowest))? {
                 let (id, value) = entry?;
                 if matcher.matches(value.value()) {
                     ids.push(id.value());

@@ -2,7 +2,7 @@
 
 use super::AlertFilter;
 use crate::addr::{Ip, Prefix};
-use crate::alert::query::{Query, Seen, Sides, Term, Test, Who};
+use crate::alert::query::{Query, Range, Seen, Sides, Term, Test, Who};
 use crate::alert::{Acknowledgement, Party, Severity, Subject};
 use crate::time::WallTime;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub(super) struct Matcher<'a> {
     query: Query,
     /// For each condition that allows it: what must occur in the stored bytes for a match.
     needs: Vec<Need>,
+    /// The lowest and the highest number that can match.
+    ids: Range,
 }
 
 impl<'a> Matcher<'a> {
@@ -57,7 +59,13 @@ impl<'a> Matcher<'a> {
         }
         let needs =
             query.terms.iter().filter(|term| !term.not).filter_map(|term| Need::of(&term.test)).collect();
-        Matcher { filter, everything: filter.is_empty(), query, needs }
+        let ids = query.ids();
+        Matcher { filter, everything: filter.is_empty(), query, needs, ids }
+    }
+
+    /// No alert below the first or above the second matches.
+    pub(super) fn ids(&self) -> Range {
+        self.ids
     }
 
     pub(super) fn matches(&self, bytes: &[u8]) -> bool {

@@ -115,6 +115,24 @@ fn everything_is_there_after_reopening() {
 }
 
 #[test]
+fn numbers_are_found_without_a_look_at_the_others_and_none_is_missed() {
+    let store = memory_with(50);
+    let found = |text: &str| {
+        let filter = AlertFilter { query: Query::parse(text, &[]).unwrap(), ..Default::default() };
+        let page = store.alerts(&filter, None, 100).unwrap();
+        assert_eq!(page.total as usize, page.alerts.len(), "{text}");
+        ids(&page.alerts)
+    };
+    assert_eq!(found("id:7,9,50"), [50, 9, 7]);
+    assert_eq!(found("id:>=49 -id:50"), [49]);
+    assert_eq!(found("id:<3"), [2, 1]);
+    assert_eq!(found("id:5 id:6"), [0u64; 0]);
+    assert_eq!(found("id:>=40 id:<=10"), [0u64; 0]);
+    assert_eq!(found("id:18446744073709551615,1"), [1]);
+    assert_eq!(found("-id:>1"), [1]);
+}
+
+#[test]
 fn what_one_order_acknowledged_is_taken_back_and_nothing_else() {
     let store = memory_with(8);
     let by = |seconds| Acknowledgement { time: at(seconds), note: String::new(), by: None };

@@ -33,7 +33,7 @@ const settled = async () => {
   await page.waitForTimeout(350);
   await page.waitForSelector(`${ROW}, .alerts-page .empty`);
 };
-const shownTotal = async () => Number((await text(".page-head .total")).replace(/\D.*$/, "").replace(/[.,]/g, "") || 0);
+const shownTotal = async () => parseInt((await text(".page-head .total")).replace(/[.,]/g, ""), 10) || 0;
 const kinds = () => page.locator(`${ROW} .sev`).evaluateAll((all) => all.map((el) => el.dataset.s));
 
 await trip.enter(code);
