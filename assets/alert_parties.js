@@ -46,9 +46,11 @@ function party(label, subject) {
 }
 
 function deviceLine(subject, device) {
-  const title = name(device?.label ?? partyName(subject));
+  // An alert about a name that a device was asked for, such as a domain, is about that name.
+  const own = device && (!subject.name || [device.name, ...device.names.map((n) => n.name)].includes(subject.name));
+  const title = name(own ? device.label : partyName(subject));
   const href = device ? `/devices/${encodeURIComponent(device.id)}` : deviceHref(subject);
-  const facts = device && [device.vendor, device.kind !== "unknown" && word("device", device.kind)].filter(Boolean);
+  const facts = device && [!own && device.label, device.vendor, device.kind !== "unknown" && word("device", device.kind)].filter(Boolean);
   const risk = device?.risk > 0 && t("party.risk", { n: device.risk });
   return [
     h("p", { class: "lead" }, device && icon(device.kind), href ? h("a", { href }, title) : title),
