@@ -274,7 +274,7 @@ pub fn alert(id: u64) -> AlertRecord {
         summary: format!("invented alert {id}"),
         evidence,
         mitre: vec!["T1046".into()],
-        history: (id % 3 > 0).then(|| HistoryRecord {
+        history: (!id.is_multiple_of(3)).then(|| HistoryRecord {
             step_seconds: 16,
             counts: (0..2 + id as u32 % 22).map(|n| (n * 7 + id as u32) % 5 * n).collect(),
         }),
