@@ -1,27 +1,34 @@
 // One alert in full: who, whom, the numbers against their limits, what it means and what to do.
 
-import { acknowledge, mute } from "./actions.js";
-import { fill, h, name } from "./dom.js";
-import { count, decimal, full, moment } from "./format.js";
+import { acknowledge, mute, reopen } from "./actions.js";
+import { evidence } from "./alert_evidence.js";
+import { around, bothParties } from "./alert_parties.js";
+import { h } from "./dom.js";
+import { full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kind, kindTitle } from "./kinds.js";
-import { badge, deviceHref, partyName, sentenceOf, when, word } from "./parts.js";
-import { placeOf } from "./places.js";
+import { badge, sentenceOf, toast, when } from "./parts.js";
+import { historyChart } from "./sparkline.js";
 import { now } from "./state.js";
+import { techniqueHref, techniqueName } from "./techniques.js";
 
 const TEXTS = ["what", "why", "harmless", "todo", "silence"];
 
-/** The panel's content. `changed(alert)` is called after an acknowledgement. */
-export function alertDetail(alert, { close, changed }) {
+/** The panel's content. `changed(alert)` is called after an acknowledgement, `step(by)` goes to the next one. */
+export function alertDetail(alert, { close, changed, step }) {
   const about = kind(alert.kind);
+  const next = (key, by, sign) =>
+    h("button", { class: "plain", type: "button", "data-key": key, "aria-label": t(by > 0 ? "alert.next" : "alert.previous"), title: `${t(by > 0 ? "alert.next" : "alert.previous")} ( ${key} )`, onclick: () => step(by) }, icon(sign));
   return [
     h(
       "header",
       {},
       badge(alert.severity),
       h("span", { class: "kind" }, kindTitle(alert.kind)),
-      h("button", { class: "plain", type: "button", "aria-label": t("close"), onclick: close }, icon("close")),
+      next("k", -1, "up"),
+      next("j", 1, "down"),
+      h("button", { class: "plain", type: "button", "data-close": true, "aria-label": t("close"), onclick: close }, icon("close")),
     ),
     h("h2", { class: "name", title: alert.summary }, sentenceOf(alert)),
     h(
@@ -37,27 +44,13 @@ export function alertDetail(alert, { close, changed }) {
       " · ",
       tn("times", alert.count),
     ),
-    alert.acknowledged ? acknowledged(alert.acknowledged) : null,
-    h(
-      "div",
-      { class: "actions" },
-      !alert.acknowledged &&
-        h(
-          "button",
-          { class: "primary", type: "button", "data-key": "e", "data-change": true, onclick: () => acknowledge(alert, changed) },
-          icon("check"),
-          t("ack"),
-        ),
-      h("button", { type: "button", "data-key": "m", "data-change": true, onclick: () => mute(alert) }, icon("mute"), t("mute")),
-    ),
+    alert.acknowledged ? acknowledged(alert, changed) : null,
+    actions(alert, changed),
     about?.todo && h("section", { class: "todo" }, h("h3", {}, t("kind.todo")), h("p", {}, about.todo)),
-    h(
-      "section",
-      { class: "parties" },
-      party("who acts", alert.source, "source"),
-      alert.target && party("whom", alert.target, "target"),
-    ),
+    bothParties(alert),
+    historyChart(alert),
     evidence(alert, about),
+    around(alert),
     about &&
       TEXTS.filter((key) => key !== "todo" && about[key]).map((key) =>
         h("section", {}, h("h3", {}, t(`kind.${key}`)), h("p", {}, about[key])),
@@ -67,151 +60,64 @@ export function alertDetail(alert, { close, changed }) {
       "p",
       { class: "muted fine" },
       `${t("alert")} ${alert.id} · `,
-      h("a", { href: `/alerts?state=all&kind=${encodeURIComponent(alert.kind)}` }, t("all of kind")),
+      h("a", { href: `/alerts?state=all&q=kind:${encodeURIComponent(alert.kind)}` }, t("all of kind")),
     ),
   ];
 }
 
-const acknowledged = ({ time, note }) =>
-  h(
+function actions(alert, changed) {
+  const button = (key, sign, words, onclick, more = {}) => h("button", { type: "button", "data-key": key, onclick, ...more }, icon(sign), words);
+  return h(
+    "div",
+    { class: "actions" },
+    !alert.acknowledged &&
+      button("e", "check", t("ack"), () => acknowledge(alert, changed), { class: "primary", "data-change": true }),
+    button("m", "mute", t("mute"), () => mute(alert), { "data-change": true }),
+    button(null, "link", t("copy.link"), () => copyLink(alert)),
+    h(
+      "a",
+      { class: "button", href: `/api/alerts?q=id:${alert.id}&format=json`, download: `alert-${alert.id}.json` },
+      icon("download"),
+      "JSON",
+    ),
+  );
+}
+
+async function copyLink(alert) {
+  const link = new URL(`alerts?state=all&id=${alert.id}`, document.baseURI).href;
+  try {
+    await navigator.clipboard.writeText(link);
+    toast(t("copied"));
+  } catch {
+    // Without HTTPS a page may not write there: the words to copy by hand.
+    toast(link);
+  }
+}
+
+function acknowledged(alert, changed) {
+  const { time, note, by } = alert.acknowledged;
+  const again = async () => {
+    try {
+      await reopen(alert, changed);
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  };
+  return h(
     "p",
     { class: "ack" },
     icon("check"),
-    h("span", {}, t("ack.at", { time: moment(time, now()) }), note && h("q", { class: "name" }, note)),
+    h("span", {}, t(by ? "ack.at.by" : "ack.at", { time: moment(time, now()), by }), note && h("q", { class: "name" }, note)),
+    h("button", { type: "button", class: "plain", "data-change": true, onclick: again }, t("reopen")),
   );
-
-function party(label, subject, side) {
-  if (!subject) return h("div", { class: "party" }, h("h3", {}, t(label)), h("p", { class: "muted" }, t("nobody")));
-  const href = deviceHref(subject);
-  const title = name(partyName(subject));
-  const line = (key, value) => value && h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
-  const where = h("div", { hidden: true });
-  placeOf(subject.ip).then((words) => {
-    if (!words) return;
-    fill(where, h("dt", {}, t("place")), h("dd", { class: "place" }, words));
-    where.hidden = false;
-  });
-  return h(
-    "div",
-    { class: "party" },
-    h("h3", {}, t(label)),
-    h("p", { class: "lead" }, href ? h("a", { href }, title) : title),
-    h(
-      "dl",
-      {},
-      line("address", subject.ip),
-      line("port", subject.port && String(subject.port)),
-      line("station", subject.mac),
-      where,
-    ),
-    subject.ip &&
-      h(
-        "p",
-        { class: "fine" },
-        h("a", { href: `/alerts?state=all&${side}=${encodeURIComponent(subject.ip)}` }, t("its alerts")),
-      ),
-  );
-}
-
-// A number stands beside its limit, when the names say which belongs to which; a limit whose number is not named so has
-// a row of its own.
-function evidence(alert, about) {
-  const entries = Object.entries(alert.evidence ?? {});
-  const measured = entries.filter(([key]) => !isLimit(key));
-  const limits = new Map();
-  const alone = [];
-  for (const [key, value] of entries.filter(([k]) => isLimit(k))) {
-    const owner = ownerOf(key, value, measured, about?.settings ?? {});
-    if (owner && !limits.has(owner)) limits.set(owner, value);
-    else alone.push([key, value]);
-  }
-  const set = (key) => (limits.size || alone.length ? undefined : about?.settings?.[key]);
-  const rows = [
-    ...measured.map(([key, value]) => [key, value, limits.get(key) ?? set(key)]),
-    ...alone.map(([key, value]) => [key, undefined, value]),
-  ];
-  if (!rows.length)
-    return h("section", {}, h("h3", {}, t("evidence")), h("p", { class: "muted" }, t("evidence.none")));
-  const limited = rows.some((row) => row[2] !== undefined);
-  const cell = (key, value) => h("td", { class: "num" }, value === undefined ? "" : shown(key, value));
-  return h(
-    "section",
-    {},
-    h("h3", {}, t("evidence")),
-    h(
-      "div",
-      { class: "scroll" },
-      h(
-        "table",
-        { class: "data" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            [t("evidence.what"), t("evidence.measured"), limited && t("evidence.limit")]
-              .filter(Boolean)
-              .map((c, i) => h("th", { scope: "col", class: i ? "num" : "" }, c)),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          rows.map(([key, value, limit]) =>
-            h("tr", {}, h("th", { scope: "row" }, label(key)), cell(key, value), limited && cell(key, limit)),
-          ),
-        ),
-      ),
-    ),
-  );
-}
-
-const isLimit = (key) => /(^|_)threshold(_|$)/.test(key);
-
-// The name of the number that a limit is for: `loss` of `loss_threshold`, `spread_percent` of `threshold_percent`; where
-// the names leave it open, the number whose setting has that value.
-function ownerOf(key, value, measured, settings) {
-  const bare = key.replace(/_?threshold_?/, (m, at) => (at && m.endsWith("_") ? "_" : ""));
-  const numbers = measured.filter(([k, v]) => typeof v === "number" && !k.endsWith("_s")).map(([k]) => k);
-  if (bare && numbers.includes(bare)) return bare;
-  const like = bare ? numbers.filter((k) => k.endsWith(`_${bare}`)) : numbers;
-  const set = (k) => Object.entries(settings).some(([s, v]) => v === value && (s === k || s.endsWith(`_${k}`)));
-  return like.length === 1 ? like[0] : (like.find((k) => settings[k] === value) ?? like.find(set));
-}
-
-const UNITS = { s: "s", ms: "ms", percent: "%", bytes: "B", bits: "bit" };
-const unitOf = (key) => key.match(/_([a-z]+)$/)?.[1];
-
-function label(key) {
-  const bare = UNITS[unitOf(key)] && unitOf(key) !== "bytes" ? key.slice(0, key.lastIndexOf("_")) : key;
-  const words = isLimit(bare) ? limitWords(bare) : word("evidence", bare);
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-function limitWords(key) {
-  const of = key.replace(/_?threshold_?/, "");
-  return of ? `${t("evidence.limit")}: ${word("evidence", of)}` : t("evidence.limit");
-}
-
-function shown(key, value) {
-  if (typeof value === "number") {
-    const unit = UNITS[unitOf(key)];
-    const text = Number.isInteger(value) ? count(value) : decimal(value, Math.abs(value) < 10 ? 2 : 1);
-    return unit ? `${text} ${unit}` : text;
-  }
-  if (typeof value === "boolean") return t(value ? "yes" : "no");
-  if (Array.isArray(value))
-    return value.map((v) => (typeof v === "object" ? JSON.stringify(v) : String(v))).join(", ");
-  return typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "–");
 }
 
 function techniques(ids) {
+  const words = (id) => [h("b", {}, id), techniqueName(id) && ` ${techniqueName(id)}`];
   const link = (id) => {
-    const known = /^T\d{4}(\.\d{3})?$/.test(id);
-    const href = known && `https://attack.mitre.org/techniques/${id.replace(".", "/")}/`;
-    return known
-      ? h("a", { class: "tag", href, target: "_blank", rel: "noopener noreferrer" }, id)
+    const href = techniqueHref(id);
+    return href
+      ? h("a", { class: "tag", href, target: "_blank", rel: "noopener noreferrer" }, words(id))
       : h("span", { class: "tag" }, id);
   };
   return h("section", {}, h("h3", {}, t("mitre")), h("p", { class: "tags" }, ids.map(link)));

@@ -181,11 +181,11 @@ function route() {
   shown = path;
 }
 
-/** Goes to a path of this page. */
-function go(path, { replace = false } = {}) {
+/** Goes to a path of this page; with `stay` only the address changes, the page shows what it says already. */
+function go(path, { replace = false, stay = false } = {}) {
   if (replace) history.replaceState(null, "", below(path));
   else history.pushState(null, "", below(path));
-  route();
+  if (!stay) route();
 }
 
 function notFound() {

@@ -7,6 +7,7 @@ import frame from "./words_frame.js";
 import health from "./words_health.js";
 import history from "./words_history.js";
 import kiosk from "./words_kiosk.js";
+import inbox from "./words_inbox.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
 import sight from "./words_sight.js";
@@ -18,6 +19,7 @@ const WORDS = {
   ...frame,
   ...health,
   ...history,
+  ...inbox,
   ...kiosk,
   ...overview,
   ...settings,

@@ -7,7 +7,7 @@ import { may } from "./state.js";
 
 const PLACES = { o: "/", a: "/alerts", d: "/devices", y: "/history", h: "/health", s: "/settings", k: "/kiosk" };
 
-const typing = (el) => el?.closest?.("input, textarea, select, [contenteditable]");
+const typing = (el) => el?.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
 
 /** Listens on the whole page. */
 export function installKeys({ go, search }) {
@@ -36,9 +36,9 @@ function act(key, go, search) {
     return true;
   }
   if (key === "?") return Boolean(help());
-  if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
-  if (key === "e" || key === "m") return may() && press(key);
-  const opened = key === "Escape" && document.querySelector("main .detail:not([hidden]) > header button");
+  if (key === "j" || key === "k") return pressOpened(key) || step(key === "j" ? 1 : -1);
+  if (key === "e" || key === "m" || key === "x") return may() && press(key);
+  const opened = key === "Escape" && document.querySelector("main .detail:not([hidden]) > header [data-close]");
   if (opened) {
     opened.click();
     return true;
@@ -58,6 +58,13 @@ function step(by) {
   focusOf(next).focus();
   next.scrollIntoView({ block: "nearest" });
   return true;
+}
+
+// Beside an opened alert, `j` and `k` go on to the next one.
+function pressOpened(key) {
+  const button = document.querySelector(`main .detail:not([hidden]) [data-key="${key}"]`);
+  button?.click();
+  return Boolean(button);
 }
 
 // `e` and `m` press the button of the row that has the focus, or else of the opened alert.
@@ -82,6 +89,7 @@ function help() {
     ["j  k", "keys.rows"],
     ["e", "ack"],
     ["m", "mute"],
+    ["x", "select.row"],
     ["Esc", "close"],
     ["?", "keys.help"],
   ];

@@ -109,7 +109,8 @@ export function toast(text, tone = "", action = null) {
   const button = action && h("button", { type: "button", onclick: run }, action.label);
   const el = h("div", { class: `toast ${tone}` }, text, button);
   region.append(el);
-  setTimeout(() => el.remove(), action ? 12_000 : 5000);
+  setTimeout(() => el.remove(), action ? 12_000 : 8000);
+  return el;
 }
 
 const speaker = h("div", { class: "unseen", role: "status", "aria-live": "polite" });

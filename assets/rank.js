@@ -77,7 +77,7 @@ function makeRow() {
 
 // Addresses are written by `h` alone: it knows where the page lives.
 function apply(link, href) {
-  setAttr(link, "href", h("a", { href }).getAttribute("href"));
+  setAttr(link, "href", href);
 }
 
 const idOf = (mac) => mac.replaceAll(":", "").toLowerCase();

@@ -3,6 +3,7 @@
 import { get, query } from "./api.js";
 import { fill, h, name } from "./dom.js";
 import { t } from "./i18n.js";
+import { asText } from "./filter.js";
 import { icon, mark } from "./icons.js";
 import { dialog, sentenceOf } from "./parts.js";
 import { state } from "./state.js";
@@ -56,7 +57,7 @@ export function search() {
     clearTimeout(timer);
     if (text.length < 2) return;
     timer = setTimeout(async () => {
-      const answer = await get(`/api/alerts${query({ q: text, limit: 6 })}`).catch(() => null);
+      const answer = await get(`/api/alerts${query({ q: asText(text), limit: 6 })}`).catch(() => null);
       if (mine === asked && answer) show(text, answer.alerts);
     }, 180);
   }
@@ -75,7 +76,7 @@ export function search() {
       ),
       pages.map(([id, href]) => row(href, icon(id), t(`nav.${id}`))),
       text && row(`/devices${query({ q: text })}`, icon("search"), t("search.devices", { text })),
-      text && row(`/alerts${query({ state: "all", q: text })}`, icon("search"), t("search.alerts", { text })),
+      text && row(`/alerts${query({ state: "all", q: asText(text) })}`, icon("search"), t("search.alerts", { text })),
     );
   }
 }

@@ -1,32 +1,51 @@
-// The alert list with its filters in the address bar, and one alert in full beside it.
+// The alert inbox: a filter in the address bar, a list of any length, many at once, and one in full beside it.
 
-import { acknowledge, mute, muteList } from "./actions.js";
+import { acknowledgeMany, muteList } from "./actions.js";
 import { alertDetail } from "./alert_detail.js";
-import { get, query } from "./api.js";
-import { below } from "./base.js";
+import { longList } from "./alert_list.js";
+import { alertRow } from "./alert_row.js";
+import { get } from "./api.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { count, duration } from "./format.js";
+import { apiQuery, isNarrow, pageQuery, queryText, readFilter, timeWords } from "./filter.js";
+import { filterBar } from "./filter_bar.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
-import { kindTitle, loadKinds } from "./kinds.js";
-import { badge, dialog, empty, parties, partyAddress, sentenceOf, setWhen, when } from "./parts.js";
-import { SEVERITIES, state } from "./state.js";
+import { loadKinds } from "./kinds.js";
+import { dialog, empty } from "./parts.js";
+import { selection } from "./selection.js";
+import { state } from "./state.js";
 
-const PAGE = 50;
+const PAGE = 100;
+/** What a download holds at most. */
+const DOWNLOAD = 10_000;
 
 export function alertsView(view) {
   const filter = readFilter(view.params);
-  const rows = new Map();
+  const fresh = new Map();
+  const unasked = new Set();
   let cursor = null;
   let total = 0;
   let selected = Number(view.params.get("id")) || null;
   let asked = 0;
+  let asking = 0;
 
-  const list = h("ul", { class: "rows alert-list" });
+  const list = longList((alert) => {
+    const row = alertRow(alert, { open, pick: chosen.pick, done: (changedTo) => arrived(changedTo, false) });
+    row._pick(chosen.has(alert.id));
+    setAttr(row, "aria-current", alert.id === selected ? "true" : null);
+    return row;
+  });
+  const chosen = selection(list, { all: () => total, acknowledge: acknowledgeChosen });
+  const bar = filterBar(filter, changed);
   const status = h("p", { class: "muted total", role: "status" });
   const more = h("button", { type: "button", hidden: true, onclick: () => load(true) }, t("load more"));
+  const news = h("button", { type: "button", class: "primary news", hidden: true, onclick: showFresh });
   const hole = h("div", { hidden: true });
   const side = h("aside", { class: "detail", "aria-label": t("alert.detail"), hidden: true });
+  const downloads = ["csv", "json"].map((format) =>
+    h("a", { class: "button", download: `alerts.${format}` }, icon("download"), format.toUpperCase()),
+  );
   const element = h(
     "div",
     { class: "page alerts-page" },
@@ -35,333 +54,255 @@ export function alertsView(view) {
       { class: "page-head" },
       h("h1", {}, t("nav.alerts")),
       status,
-      h(
-        "a",
-        {
-          class: "button",
-          href: `/api/alerts${query({ ...askedFor(filter), format: "csv" })}`,
-          download: "alerts.csv",
-        },
-        t("export"),
-      ),
+      h("div", { class: "downloads", role: "group", "aria-label": t("export.all") }, downloads),
       h("button", { type: "button", onclick: () => showMutes(view) }, icon("mute"), t("mutes")),
     ),
-    filters(filter, changed),
+    bar.element,
     h(
       "div",
       { class: "split" },
-      h("div", { class: "card flush" }, list, hole, h("div", { class: "after" }, more)),
+      h("div", { class: "card flush" }, chosen.element, h("div", { class: "news-line" }, news), list.element, hole, h("div", { class: "after" }, more)),
       side,
     ),
   );
-  const csv = element.querySelector("a[download]");
 
+  const nearEnd = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && !more.hidden && load(true), {
+    rootMargin: "1200px 0px",
+  });
+  nearEnd.observe(more.parentElement);
+  address();
   load();
   if (selected) open(selected);
   view.on("alert", ({ alert, raised }) => arrived(alert, raised));
   view.on("resumed", () => load());
-  view.cleanup(() => document.documentElement.toggleAttribute("data-detail", false));
-  loadKinds().then(() => rows.forEach((r) => r._set(r._alert)));
+  view.cleanup(() => {
+    nearEnd.disconnect();
+    list.end();
+    clearTimeout(asking);
+    document.documentElement.toggleAttribute("data-detail", false);
+  });
+  loadKinds().then(() => {
+    bar.draw();
+    list.drawn().forEach((row) => row._set(row._alert));
+  });
+  if (state.devices.size < 25) loadDevices(bar);
   return element;
 
-  function changed() {
-    remember();
-    csv.href = below(`/api/alerts${query({ ...askedFor(filter), format: "csv" })}`);
+  /** Settled changes can be gone back from, those while typing cannot. */
+  function changed(settled) {
+    const wanted = `/alerts${pageQuery(filter, selected)}`;
+    if (settled && wanted !== `/alerts${location.search}`) view.go(wanted, { stay: true });
+    else address();
+    chosen.clear();
     load();
   }
 
-  function remember() {
-    const { q, severity, state: which, source, target, kind } = filter;
-    const shownState = which === "open" ? "" : which;
-    const search = query({ severity, state: shownState, q, source, target, kind, id: selected });
-    history.replaceState(null, "", below(`/alerts${search}`));
+  function address() {
+    view.go(`/alerts${pageQuery(filter, selected)}`, { replace: true, stay: true });
+    downloads.forEach((a, i) => setAttr(a, "href", `/api/alerts${apiQuery(filter, { format: ["csv", "json"][i] })}`));
   }
 
   async function load(append = false) {
+    if (append && (more.disabled || !cursor)) return;
     const mine = ++asked;
     more.disabled = true;
     try {
-      const answer = await get(
-        `/api/alerts${query({ ...askedFor(filter), limit: PAGE, cursor: append ? cursor : "" })}`,
-      );
+      // After a change elsewhere as much is asked again as was there.
+      const limit = append ? PAGE : Math.min(500, Math.max(PAGE, list.size()));
+      const answer = await get(`/api/alerts${apiQuery(filter, { limit, cursor: append ? cursor : "" })}`);
       if (mine !== asked) return;
-      if (!append) clear();
+      if (!append) reset();
+      bar.tell("");
       cursor = answer.next_cursor ?? null;
-      total = answer.total ?? answer.alerts.length;
-      for (const alert of answer.alerts) put(alert, false);
+      total = answer.total;
+      list.append(answer.alerts.filter((alert) => !list.get(alert.id)));
       show();
     } catch (error) {
-      if (mine !== asked) return;
-      hole.hidden = false;
-      fill(
-        hole,
-        empty(t("error.load"), error.message, h("button", { type: "button", onclick: () => load() }, t("retry"))),
-      );
+      if (mine === asked) failed(error);
     } finally {
-      more.disabled = false;
+      if (mine === asked) more.disabled = false;
     }
   }
 
-  function clear() {
-    rows.clear();
-    fill(list);
+  function failed(error) {
+    // What is not understood is told at the bar; the list stays as it was.
+    if (error.status === 400) return bar.tell(error.message.replace(/^q: /, ""));
+    hole.hidden = false;
+    fill(hole, empty(t("error.load"), error.message, h("button", { type: "button", onclick: () => load() }, t("retry"))));
+  }
+
+  function reset() {
+    list.clear();
+    fresh.clear();
+    news.hidden = true;
   }
 
   function show() {
     more.hidden = !cursor;
-    hole.hidden = rows.size > 0;
-    list.hidden = !rows.size;
-    setText(status, tn("alerts.total", total));
-    if (!rows.size) fill(hole, nothing(filter, reset));
+    hole.hidden = list.size() > 0;
+    list.element.hidden = !list.size();
+    const time = timeWords(filter);
+    setText(status, [tn("alerts.total", total), time].filter(Boolean).join(" · "));
+    for (const a of downloads) setAttr(a, "title", total > DOWNLOAD ? t("export.cut", { n: count(DOWNLOAD) }) : t("export.all"));
+    chosen.draw();
+    if (!list.size()) fill(hole, nothing(filter, clearFilter, showAll));
   }
 
-  function reset(to) {
-    Object.assign(filter, to);
-    view.go(`/alerts${query({ state: filter.state === "open" ? "" : filter.state })}`, { replace: true });
+  function clearFilter() {
+    Object.assign(filter, { terms: [], typed: "", range: "", since: "", until: "" });
+    bar.draw();
+    changed(true);
   }
 
-  function put(alert, first) {
-    let row = rows.get(alert.id);
-    if (!row) {
-      row = makeRow(alert, open, (changedTo) => arrived(changedTo, false));
-      rows.set(alert.id, row);
-      if (first) list.prepend(row);
-      else list.append(row);
-    }
-    row._set(alert);
-    setAttr(row, "aria-current", alert.id === selected ? "true" : null);
+  function showAll() {
+    filter.state = "all";
+    bar.draw();
+    changed(true);
   }
 
-  // Raised, grown or acknowledged: in place when shown, on top when it fits the filter.
+  // Raised, grown or acknowledged: in place when shown. What is new is asked for, since only the server knows whether it
+  // matches, and waits above while somebody reads.
   function arrived(alert, raised) {
-    const fits = matches(alert, filter);
-    const row = rows.get(alert.id);
-    if (row && !fits) leave(row, alert);
-    else if (row) put(alert, false);
-    else if (fits && raised) {
-      total += 1;
-      put(alert, true);
-      show();
+    if (list.get(alert.id)) {
+      const gone = filter.state === "open" ? alert.acknowledged : filter.state === "acknowledged" && !alert.acknowledged;
+      if (gone) leave(alert.id);
+      else list.update(alert);
+    } else if (raised) {
+      unasked.add(alert.id);
+      clearTimeout(asking);
+      asking = setTimeout(askFresh, 200);
     }
-    if (alert.id === selected && side._alert) fill(side, detail(alert));
+    if (alert.id === selected && side._alert) showDetail(alert);
   }
 
-  function leave(row, alert) {
-    const next = row.nextElementSibling ?? row.previousElementSibling;
+  async function askFresh() {
+    const ids = [...unasked].slice(-500);
+    unasked.clear();
+    try {
+      const answer = await get(`/api/alerts${apiQuery(filter, { limit: 500 }, `id:${ids.join(",")}`)}`);
+      for (const alert of answer.alerts) if (!list.get(alert.id)) fresh.set(alert.id, alert);
+    } catch {
+      return; // the next list has them
+    }
+    if (!fresh.size) return;
+    if (!isRead()) return showFresh();
+    setText(news, tn("alerts.new", fresh.size));
+    news.hidden = false;
+  }
+
+  function isRead() {
+    const pointed = element.contains(document.activeElement) || list.element.matches(":hover");
+    return scrollY > 40 || !side.hidden || chosen.size() > 0 || pointed;
+  }
+
+  function showFresh() {
+    const clicked = !news.hidden;
+    list.prepend([...fresh.values()].sort((a, b) => b.id - a.id));
+    total += fresh.size;
+    fresh.clear();
+    news.hidden = true;
+    show();
+    if (clicked) {
+      element.scrollIntoView({ block: "start" });
+      list.drawn()[0]?.querySelector("[data-focus]").focus();
+    }
+  }
+
+  function leave(id) {
+    const row = list.row(id);
+    const items = list.items();
+    const at = items.findIndex((item) => item.id === id);
+    const next = items[at + 1] ?? items[at - 1];
     const ours = row.contains(document.activeElement) || document.querySelector("dialog[open]");
-    rows.delete(alert.id);
-    row.remove();
+    list.remove(id);
+    chosen.forget(id);
     total -= 1;
     show();
     // The dialog that caused it gives the focus back to a row that is gone: the next one takes it.
-    if (ours) setTimeout(() => next?.querySelector("[data-focus]").focus(), 30);
+    if (ours && next) setTimeout(() => list.row(next.id)?.querySelector("[data-focus]").focus(), 30);
+  }
+
+  function acknowledgeChosen(ids, all) {
+    // All that match now: what arrives while the note is written is not acknowledged unseen.
+    const upTo = Math.max(0, ...list.items().map((alert) => alert.id));
+    const { since, until } = Object.fromEntries(new URLSearchParams(apiQuery(filter)));
+    const covered = all
+      ? { q: `${queryText(filter)} id:<=${upTo}`, state: filter.state === "all" ? "" : filter.state, since, until }
+      : { q: `id:${ids.join(",")}` };
+    acknowledgeMany(covered, all ? total : ids.length, () => {
+      chosen.clear();
+      load();
+    });
   }
 
   async function open(id) {
     selected = id;
-    remember();
-    for (const [key, row] of rows) setAttr(row, "aria-current", key === id ? "true" : null);
+    address();
+    for (const row of list.drawn()) setAttr(row, "aria-current", row._alert.id === id ? "true" : null);
     side.hidden = false;
     document.documentElement.toggleAttribute("data-detail", true);
-    const known = rows.get(id)?._alert ?? state.open.get(id);
-    if (known) fill(side, detail(known));
+    const known = list.get(id) ?? state.open.get(id);
+    if (known) showDetail(known);
     await loadKinds();
     try {
       const alert = known ?? (await get(`/api/alerts/${id}`));
-      if (selected === id) fill(side, detail(alert));
+      if (selected === id && !known) showDetail(alert);
     } catch (error) {
-      if (selected === id)
-        fill(
-          side,
-          empty(t("error.load"), error.message, h("button", { type: "button", onclick: close }, t("close"))),
-        );
+      const back = h("button", { type: "button", "data-close": true, onclick: close }, t("close"));
+      if (selected === id) fill(side, h("header", {}, back), empty(t("error.load"), error.message));
     }
     if (selected === id) side.scrollTop = 0;
   }
 
-  function detail(alert) {
+  function showDetail(alert) {
+    // The same alert grown: the reader stays where they are.
+    const [at, focus] = [side.scrollTop, side.contains(document.activeElement) && document.activeElement.dataset.key];
+    const same = side._alert?.id === alert.id;
     side._alert = alert;
-    return alertDetail(alert, { close, changed: (a) => arrived(a, false) });
+    fill(side, alertDetail(alert, { close, changed: (a) => arrived(a, false), step }));
+    side.scrollTop = same ? at : 0;
+    if (focus) side.querySelector(`[data-key="${focus}"]`)?.focus();
+  }
+
+  function step(by) {
+    const items = list.items();
+    const at = items.findIndex((alert) => alert.id === selected);
+    const next = items[at < 0 ? 0 : at + by];
+    if (!next) return;
+    open(next.id);
+    list.row(next.id)?.scrollIntoView({ block: "nearest" });
   }
 
   function close() {
-    const row = rows.get(selected);
+    const row = selected && list.row(selected);
     selected = null;
     side._alert = null;
     side.hidden = true;
     document.documentElement.toggleAttribute("data-detail", false);
-    setAttr(row ?? list, "aria-current", null);
-    remember();
+    if (row) setAttr(row, "aria-current", null);
+    address();
     row?.querySelector("[data-focus]").focus();
   }
 }
 
-function readFilter(params) {
-  const of = (key) => params.get(key) ?? "";
-  const which = of("state");
-  return {
-    severity: SEVERITIES.includes(of("severity")) ? of("severity") : "",
-    state: ["all", "acknowledged"].includes(which) ? which : "open",
-    q: of("q"),
-    source: of("source"),
-    target: of("target"),
-    kind: of("kind"),
-  };
+async function loadDevices(bar) {
+  try {
+    const answer = await get("/api/devices");
+    for (const device of answer.devices) state.devices.set(device.id, device);
+    bar.draw();
+  } catch {
+    /* chips then show addresses */
+  }
 }
 
-const askedFor = ({ state: which, ...rest }) => ({ ...rest, state: which === "all" ? "" : which });
-
-function matches(alert, { severity, state: which, q, source, target, kind }) {
-  if (severity && alert.severity !== severity) return false;
-  if (which === "open" && alert.acknowledged) return false;
-  if (which === "acknowledged" && !alert.acknowledged) return false;
-  if (kind && alert.kind !== kind) return false;
-  if (source && alert.source?.ip !== source) return false;
-  if (target && alert.target?.ip !== target) return false;
-  return !q || JSON.stringify(alert).toLowerCase().includes(q.toLowerCase());
-}
-
-function filters(filter, changed) {
-  let timer = 0;
-  const text = h("input", {
-    type: "search",
-    value: filter.q,
-    placeholder: t("alerts.search"),
-    "aria-label": t("alerts.search"),
-    oninput: () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        filter.q = text.value.trim();
-        changed();
-      }, 250);
-    },
-  });
-  const segments = (label, values, key, words) => {
-    const buttons = values.map((v) =>
-      h(
-        "button",
-        {
-          type: "button",
-          "aria-pressed": String(filter[key] === v),
-          onclick: () => {
-            filter[key] = v;
-            buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(values[i] === v)));
-            changed();
-          },
-        },
-        words(v),
-      ),
-    );
-    return h("div", { class: "segments", role: "group", "aria-label": label }, buttons);
-  };
-  const pinned = ["kind", "source", "target"]
-    .filter((key) => filter[key])
-    .map((key) => {
-      const el = h(
-        "button",
-        {
-          type: "button",
-          class: "pin",
-          title: t("filter.remove"),
-          onclick: () => {
-            filter[key] = "";
-            el.remove();
-            changed();
-          },
-        },
-        `${t(`filter.${key}`)}: ${key === "kind" ? kindTitle(filter[key]) : filter[key]}`,
-        icon("close"),
-      );
-      return el;
-    });
-  return h(
-    "div",
-    { class: "filters" },
-    text,
-    segments(t("severity"), ["", ...SEVERITIES], "severity", (s) => t(s ? `severity.${s}` : "all")),
-    segments(t("state"), ["open", "acknowledged", "all"], "state", (s) => t(`state.${s}`)),
-    pinned,
-  );
-}
-
-function nothing(filter, reset) {
-  const narrowed = filter.q || filter.severity || filter.kind || filter.source || filter.target;
-  const button = (to, words) => h("button", { type: "button", onclick: () => reset(to) }, words);
-  if (narrowed) return empty(t("alerts.nomatch"), t("alerts.nomatch.why"), button({}, t("filter.clear")));
-  if (filter.state === "open")
-    return empty(t("alerts.none"), t("alerts.none.open"), button({ state: "all" }, t("alerts.showall")));
+function nothing(filter, clear, showAll) {
+  const button = (act, words) => h("button", { type: "button", onclick: act }, words);
+  if (isNarrow(filter)) return empty(t("alerts.nomatch"), t("alerts.nomatch.why"), button(clear, t("filter.clear")));
+  if (filter.state === "open") return empty(t("alerts.none"), t("alerts.none.open"), button(showAll, t("alerts.showall")));
   return empty(t("alerts.never"), t("alerts.none.why", { time: duration(state.snapshot?.monitor?.uptime_seconds) }));
 }
 
-function makeRow(alert, open, done) {
-  const sentence = h("a", {
-    href: `/alerts?id=${alert.id}`,
-    class: "summary name",
-    "data-focus": true,
-    onclick: (e) => {
-      if (e.metaKey || e.ctrlKey || e.shiftKey || e.button) return;
-      e.preventDefault();
-      open(alert.id);
-    },
-  });
-  const [sev, kind, who, times] = [
-    h("div", { class: "sev" }),
-    h("span", { class: "kind" }),
-    h("span", { class: "who" }),
-    h("span", { class: "times" }),
-  ];
-  const stamp = when(alert.last_time);
-  const acked = h("span", { class: "acked", hidden: true }, icon("check"), t("state.acknowledged"));
-  const ack = h(
-    "button",
-    {
-      type: "button",
-      class: "plain",
-      "data-key": "e",
-      "data-change": true,
-      title: `${t("ack")} ( e )`,
-      "aria-label": t("ack"),
-      onclick: () => acknowledge(row._alert, done),
-    },
-    icon("check"),
-  );
-  const hush = h(
-    "button",
-    {
-      type: "button",
-      class: "plain",
-      "data-key": "m",
-      "data-change": true,
-      title: `${t("mute")} ( m )`,
-      "aria-label": t("mute"),
-      onclick: () => mute(row._alert),
-    },
-    icon("mute"),
-  );
-  const row = h(
-    "li",
-    { class: "row", "data-row": true },
-    sev,
-    h("div", { class: "body" }, sentence, h("small", {}, kind, who, acked)),
-    h("div", { class: "right" }, stamp, times),
-    h("div", { class: "row-tools" }, ack, hush),
-  );
-  row._set = (a) => {
-    row._alert = a;
-    if (sev.dataset.s !== a.severity) fill(sev, badge((sev.dataset.s = a.severity)));
-    setText(sentence, sentenceOf(a));
-    setText(kind, kindTitle(a.kind));
-    fill(who, parties(a));
-    setAttr(who, "title", [partyAddress(a.source), partyAddress(a.target)].filter(Boolean).join(" → "));
-    setText(times, a.count > 1 ? `${count(a.count)}×` : "");
-    setWhen(stamp, a.last_time);
-    acked.hidden = !a.acknowledged;
-    ack.hidden = Boolean(a.acknowledged);
-    row.classList.toggle("old", Boolean(a.acknowledged));
-  };
-  return row;
-}
-
 function showMutes(view) {
-  dialog(t("mutes"), [h("p", { class: "muted" }, t("mutes.explain")), muteList(view)]);
+  const el = dialog(t("mutes"), [h("p", { class: "muted" }, t("mutes.explain")), muteList(view)]);
+  el.addEventListener("click", (event) => event.target.closest("a") && el.close());
 }

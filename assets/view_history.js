@@ -167,7 +167,7 @@ export function historyView(view) {
     const step = stepFor(from(), to());
     const asked = { ...place(), step };
     setText(spanWords, span());
-    setAttr(csv, "href", h("a", { href: `/api/traffic${query({ ...asked, format: "csv" })}` }).getAttribute("href"));
+    setAttr(csv, "href", `/api/traffic${query({ ...asked, format: "csv" })}`);
     try {
       const answer = await get(`/api/traffic${query(asked)}`);
       if (ended) return;

@@ -21,7 +21,15 @@ fn main() {
         let hash = password::hash(&secret).expect("a password of 8 characters or more");
         store.set_setting(password::SETTING, Some(&hash)).expect("memory takes it");
     }
+    // How it is with many: ALERTS=10000.
+    let many: u64 = std::env::var("ALERTS").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    for start in (1..=many).step_by(500) {
+        let some: Vec<_> = (start..=many.min(start + 499)).map(fake::alert).collect();
+        store.commit_alerts(&some).expect("memory takes it");
+    }
     app.set_health(fake::health());
+    let (en, nl) = netmonitor::run::kinds(&netmonitor::config::Config::default());
+    app.set_kinds(en, nl);
     let listener =
         http::bind(address.parse().expect("an address such as 127.0.0.1:8080")).expect("a free port");
     println!("http://{address}/ (claim code {})", fake::CLAIM);

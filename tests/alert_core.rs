@@ -2,7 +2,7 @@
 //! exactly it, counted; nothing broad hides what must be heard.
 
 use netmonitor::addr::{Ip, Prefix};
-use netmonitor::alert::{Alert, Allow, Mute, Severity, Subject};
+use netmonitor::alert::{Alert, Allow, Mute, Party, Severity, Subject};
 use netmonitor::capture::trace_clock::TraceClock;
 use netmonitor::capture::{Frame, pcap::CaptureFile};
 use netmonitor::detect::KINDS;
@@ -64,8 +64,8 @@ fn mute(kind: Option<&str>, source: Option<Ip>, target: Option<Ip>) -> Mute {
     Mute {
         id: 1,
         kind: kind.map(str::to_owned),
-        source,
-        target,
+        source: source.map(Party::Ip),
+        target: target.map(Party::Ip),
         port: None,
         until: None,
         reason: String::new(),

@@ -83,6 +83,11 @@ fn exports_everything(dir: &Path) {
     let since = ago(1210 * 60);
     assert_eq!(rows(dir, &format!("alerts --since {since} --until 1199m")).len(), 2);
 
+    let filtered = rows(dir, "alerts --filter sev:>=high,low");
+    assert_eq!(filtered.len(), 900, "fetched page by page, the filter kept");
+    assert!(filtered.iter().all(|a| a["severity"] != "medium"));
+    assert_eq!(rows(dir, "alerts --filter -src:192.168.1.0/28").len(), 300);
+
     assert_eq!(rows(dir, "devices").len(), 24);
     assert_eq!(rows(dir, "devices --until 2d").len(), 0);
 
@@ -160,6 +165,8 @@ fn an_empty_export_is_valid_and_a_wrong_one_says_what_is_wrong() {
         "export alerts --since yesterday",
         "export alerts --since 1h --until 2h",
         "export alerts extra",
+        "export alerts --filter colour:red",
+        "export devices --filter sev:high",
     ] {
         let output = netmonitor(dir.path(), wrong, "");
         assert_eq!(output.status.code(), Some(2), "{wrong}: {}", said(&output));

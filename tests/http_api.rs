@@ -99,11 +99,29 @@ fn answers_are_as_the_api_description_says() {
         ("GET", "/api/alerts/99", "/api/alerts/{id}", None, 404),
         ("POST", "/api/alerts/3/ack", "/api/alerts/{id}/ack", Some(json!({ "note": "mine" })), 200),
         ("POST", "/api/alerts/99/ack", "/api/alerts/{id}/ack", Some(json!({})), 404),
+        ("DELETE", "/api/alerts/3/ack", "/api/alerts/{id}/ack", None, 200),
+        ("DELETE", "/api/alerts/99/ack", "/api/alerts/{id}/ack", None, 404),
+        ("POST", "/api/alerts/ack", "/api/alerts/ack", Some(json!({ "q": "id:1,2 state:open" })), 200),
+        ("POST", "/api/alerts/ack", "/api/alerts/ack", Some(json!({ "q": "sev:worst" })), 400),
+        ("DELETE", "/api/alerts/ack?at=2026-01-02", "/api/alerts/ack", None, 200),
+        ("DELETE", "/api/alerts/ack", "/api/alerts/ack", None, 400),
+        ("GET", "/api/alerts?q=sev:low&format=json", "/api/alerts", None, 200),
         ("POST", "/api/alerts/ack", "/api/alerts/ack", Some(json!({ "severity": "low", "note": "" })), 200),
         ("POST", "/api/alerts/ack", "/api/alerts/ack", Some(json!({ "severity": ["worst"] })), 400),
         ("POST", "/api/mutes", "/api/mutes", Some(json!({ "kind": "port_scan", "source": "10.0.0.1" })), 201),
         ("POST", "/api/mutes", "/api/mutes", Some(json!({ "reason": "all of it" })), 400),
+        ("POST", "/api/mutes", "/api/mutes", Some(json!({ "source": "02:00:00:00:00:01" })), 201),
+        ("POST", "/api/mutes", "/api/mutes", Some(json!({ "source": "printer" })), 400),
         ("GET", "/api/mutes", "/api/mutes", None, 200),
+        (
+            "PATCH",
+            "/api/mutes/1",
+            "/api/mutes/{id}",
+            Some(json!({ "until": "2999-01-01", "reason": "x" })),
+            200,
+        ),
+        ("PATCH", "/api/mutes/1", "/api/mutes/{id}", Some(json!({ "until": "2001-01-01" })), 400),
+        ("PATCH", "/api/mutes/99", "/api/mutes/{id}", Some(json!({ "until": null })), 404),
         ("DELETE", "/api/mutes/1", "/api/mutes/{id}", None, 204),
         ("DELETE", "/api/mutes/1", "/api/mutes/{id}", None, 404),
         ("GET", "/api/devices", "/api/devices", None, 200),
@@ -281,7 +299,8 @@ fn filters_and_cursors_give_each_alert_once_and_wrong_ones_are_named() {
     let total = |query: &str| get(fake.address, &format!("/api/alerts?{query}")).json()["total"].clone();
     assert_eq!(total("severity=critical,low"), 13);
     assert_eq!(total("severity=critical&severity=low"), 13);
-    assert_eq!(total("kind=arp_spoof&q=alert%201"), 3);
+    assert_eq!(total("kind=arp_spoof&q=%22alert%201%22"), 3);
+    assert_eq!(total("q=sev:%3E%3Dhigh%20-kind:arp_spoof%20src:192.168.1.0/24"), total("severity=high"));
     assert_eq!(total("source=192.168.1.3"), 2);
     assert_eq!(total("target=192.168.1.250&state=open"), 25);
     assert_eq!(total("until=2020-01-01"), 0);
@@ -297,6 +316,9 @@ fn filters_and_cursors_give_each_alert_once_and_wrong_ones_are_named() {
         ("state=shut", "state"),
         ("format=xml", "format"),
         ("colour=red", "colour"),
+        ("q=colour:red", "colour"),
+        ("q=kind:port_scam", "arp_spoof"),
+        ("format=csv&q=sev:worst", "sev:worst"),
     ] {
         let answer = get(fake.address, &format!("/api/alerts?{query}"));
         let message = answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
@@ -314,6 +336,42 @@ fn downloads_are_harmless_to_spreadsheets() {
     assert!(answer.header("content-disposition").contains("alerts.csv"));
     assert!(answer.body.contains(r#""'=HYPERLINK(""http://evil.example"")""#), "{}", answer.body);
     assert_eq!(answer.body.lines().count(), 2);
+}
+
+#[test]
+fn a_download_holds_all_that_match_and_says_where_it_was_cut_off() {
+    let fake = fake::start(|_| {});
+    for start in (1..=10_200).step_by(600) {
+        fake.store.commit_alerts(&(start..start + 600).map(fake::alert).collect::<Vec<_>>()).expect("memory");
+    }
+    let answer = get(fake.address, "/api/alerts?q=sev:low&format=json");
+    assert!(answer.header("content-disposition").contains("alerts.json"));
+    let all = answer.json();
+    assert_eq!((all["alerts"].as_array().map(Vec::len), &all["next_cursor"]), (Some(2550), &Value::Null));
+    for (format, name) in [("json", "alerts.json"), ("csv", "alerts.csv")] {
+        let answer = get(fake.address, &format!("/api/alerts?format={format}"));
+        assert!(answer.header("content-disposition").contains(name));
+        assert_eq!(
+            (answer.header("x-total-count"), answer.header("x-next-cursor")),
+            ("10200", "201"),
+            "{format}"
+        );
+        let rest = get(fake.address, &format!("/api/alerts?format={format}&cursor=201"));
+        assert_eq!((rest.header("x-next-cursor"), rest.body.lines().count() > 200), ("", true), "{format}");
+    }
+}
+
+#[test]
+fn an_order_is_taken_back_by_the_time_it_answered() {
+    let fake = fake::start(|_| {});
+    fake.store.commit_alerts(&(1..=8).map(fake::alert).collect::<Vec<_>>()).expect("memory");
+    let ack = |q: &str| send(&fake, "POST", "/api/alerts/ack", json!({ "q": q })).json();
+    let (first, second) = (ack("id:1,2"), ack("sev:low"));
+    assert_eq!((&first["acknowledged"], &second["acknowledged"]), (&json!(2), &json!(2)));
+    let path = format!("/api/alerts/ack?at={}", second["time"].as_str().expect("a time"));
+    assert_eq!(ask(fake.address, "DELETE", &path, "", None).json()["reopened"], 2);
+    let left = get(fake.address, "/api/alerts?state=acknowledged").json();
+    assert_eq!(left["alerts"].as_array().map(Vec::len), Some(2), "{left}");
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn alert(id: u64, now: WallTime) -> AlertRecord {
         summary: "x".repeat((id % 3000) as usize),
         evidence: serde_json::Map::new(),
         mitre: Vec::new(),
+        history: None,
         acknowledged: None,
     }
 }

@@ -8,8 +8,8 @@
 //! [`MAX_OPEN`] incidents are open at a time; when a new one needs room, the one that was quiet longest is closed
 //! (the alert stays in the store, more of the same would raise a new one).
 
-use super::{Alert, Allow, Finding, Mute, Severity, Subject};
-use crate::addr::{Ip, Prefix};
+use super::{Alert, Allow, Finding, History, Mute, Severity, Subject};
+use crate::addr::{Ip, MacAddr, Prefix};
 use crate::time::{SECOND, Timestamp, WallTime};
 use hashbrown::HashMap;
 
@@ -174,15 +174,17 @@ impl Desk {
         &self.mutes
     }
 
-    /// Takes a finding in; `complete` fills in what the tables know of a party, for new alerts only.
+    /// Takes a finding in; `complete` fills in what the tables know of a party, for new alerts only; `same` says whether
+    /// a party is the device of a station, for mutes that name one.
     pub fn take(
         &mut self,
         now: Timestamp,
         wall: WallTime,
         finding: Finding,
         complete: impl Fn(&mut Subject),
+        same: impl Fn(&Subject, MacAddr) -> bool,
     ) -> Outcome {
-        if let Some(mute) = self.mutes.iter_mut().find(|m| mutes(m, wall, &finding)) {
+        if let Some(mute) = self.mutes.iter_mut().find(|m| mutes(m, wall, &finding, &same)) {
             mute.hidden += 1;
             self.hidden += 1;
             return Outcome::Hidden;
@@ -254,6 +256,7 @@ fn alert(id: u64, now: Timestamp, f: Finding, complete: impl Fn(&mut Subject)) -
         at: now,
         last_at: now,
         count: 1,
+        history: History::default(),
         kind: f.kind,
         severity: f.severity,
         source,
@@ -267,6 +270,7 @@ fn alert(id: u64, now: Timestamp, f: Finding, complete: impl Fn(&mut Subject)) -
 fn grow(open: &mut Open, now: Timestamp, finding: Finding) {
     let alert = &mut open.alert;
     alert.count += 1;
+    alert.history.add(alert.at, now);
     alert.last_at = now;
     alert.evidence = finding.evidence;
     alert.summary = finding.summary;
@@ -274,13 +278,13 @@ fn grow(open: &mut Open, now: Timestamp, finding: Finding) {
     open.grew = true;
 }
 
-fn mutes(mute: &Mute, wall: WallTime, f: &Finding) -> bool {
-    let same = |wanted: Option<Ip>| move |ip: Option<Ip>| wanted.is_none_or(|wanted| ip == Some(wanted));
+fn mutes(mute: &Mute, wall: WallTime, f: &Finding, same: impl Fn(&Subject, MacAddr) -> bool) -> bool {
     mute.until.is_none_or(|until| wall < until)
         && (mute.kind.is_some() || mute.source.is_some() || mute.target.is_some())
         && (mute.kind.is_some() && (mute.source.is_some() || mute.target.is_some()) || !protected(f))
         && about(mute.kind.as_deref(), mute.port, f)
-        && between(f, same(mute.source), same(mute.target))
+        && mute.source.is_none_or(|party| party.is(f.source.as_ref(), &same))
+        && mute.target.is_none_or(|party| party.is(f.target.as_ref(), &same))
 }
 
 fn allows(allow: &Allow, f: &Finding) -> bool {
@@ -331,7 +335,20 @@ mod tests {
     }
 
     fn take(desk: &mut Desk, secs: i64, f: Finding) -> Outcome {
-        desk.take(Timestamp::from_secs(secs), WallTime::from_micros(secs * SECOND), f, |_| ())
+        desk.take(
+            Timestamp::from_secs(secs),
+            WallTime::from_micros(secs * SECOND),
+            f,
+            |_| (),
+            |party, mac| mac == STATION && party.ip == Some(moves_to(secs)),
+        )
+    }
+
+    /// A station whose address changes.
+    const STATION: MacAddr = MacAddr([2, 0, 0, 0, 0, 5]);
+
+    fn moves_to(secs: i64) -> Ip {
+        if secs < 50 { "10.0.0.5" } else { "10.0.0.6" }.parse().expect("ip")
     }
 
     fn mute(kind: Option<&str>, source: Option<&str>) -> Mute {
@@ -383,6 +400,33 @@ mod tests {
             matches!(take(&mut desk, 100, finding("port_scan", 1)), Outcome::Raised(_)),
             "it has expired"
         );
+    }
+
+    #[test]
+    fn a_mute_of_a_station_follows_it_and_leaves_its_old_address_to_others() {
+        let from = |ip: &str, incident| Finding {
+            source: Some(Subject::ip(ip.parse().expect("ip"))),
+            ..finding("port_scan", incident)
+        };
+        let mut desk = Desk::new(1, rules(60));
+        desk.set_mutes(vec![mute(None, Some("02:00:00:00:00:05"))]);
+        assert_eq!(take(&mut desk, 1, from("10.0.0.5", 1)), Outcome::Hidden);
+        assert!(matches!(take(&mut desk, 1, from("10.0.0.6", 2)), Outcome::Raised(_)));
+        assert_eq!(take(&mut desk, 60, from("10.0.0.6", 3)), Outcome::Hidden, "it moved");
+        assert!(matches!(take(&mut desk, 60, from("10.0.0.5", 4)), Outcome::Raised(_)), "another has it now");
+        desk.set_mutes(vec![mute(Some("port_scan"), Some("10.0.0.0/29"))]);
+        assert_eq!(take(&mut desk, 61, from("10.0.0.7", 5)), Outcome::Hidden, "the whole network");
+        assert!(matches!(take(&mut desk, 61, from("10.0.0.8", 6)), Outcome::Raised(_)));
+    }
+
+    #[test]
+    fn an_alert_remembers_when_it_was_seen() {
+        let mut desk = Desk::new(1, rules(3600));
+        (0..5).for_each(|_| drop(take(&mut desk, 0, finding("port_scan", 1))));
+        take(&mut desk, 20, finding("port_scan", 1));
+        let grown = desk.grown(Timestamp::from_secs(30), true);
+        let record = grown[0].record(0).history.expect("it grew");
+        assert_eq!((record.counts[0], record.counts[20], record.counts.len()), (5, 1, 21));
     }
 
     #[test]

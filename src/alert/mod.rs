@@ -1,6 +1,12 @@
 //! Alerts: what is raised, and the one place that dedups, mutes and numbers them.
 
 pub mod desk;
+pub mod history;
+pub mod party;
+pub mod query;
+
+pub use history::{History, HistoryRecord};
+pub use party::Party;
 
 use crate::addr::{Ip, MacAddr, Prefix};
 use crate::time::{Timestamp, WallTime};
@@ -107,6 +113,8 @@ pub struct Alert {
     pub last_at: Timestamp,
     /// How often it was seen.
     pub count: u64,
+    /// When.
+    pub history: History,
     /// Kind id.
     pub kind: &'static str,
     /// How bad.
@@ -138,6 +146,7 @@ impl Alert {
             summary: self.summary.clone(),
             evidence: self.evidence.clone(),
             mitre: self.mitre.iter().map(|m| (*m).to_owned()).collect(),
+            history: self.history.record(),
             acknowledged: None,
         }
     }
@@ -168,6 +177,9 @@ pub struct AlertRecord {
     pub evidence: Evidence,
     /// ATT&CK technique ids.
     pub mitre: Vec<String>,
+    /// How its count grew; `None` while it was seen once, in records of before this was kept, and in `replay --json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryRecord>,
     /// Set when someone acknowledged it. Left out of the JSON while unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledgement>,
@@ -193,10 +205,10 @@ pub struct Mute {
     pub id: u64,
     /// Kind id.
     pub kind: Option<String>,
-    /// Who acts: an address.
-    pub source: Option<Ip>,
-    /// Whom it acts on: an address.
-    pub target: Option<Ip>,
+    /// Who acts.
+    pub source: Option<Party>,
+    /// Whom it acts on.
+    pub target: Option<Party>,
     /// Target port.
     pub port: Option<u16>,
     /// Ends then; `None` = until deleted.
@@ -209,8 +221,8 @@ pub struct Mute {
     pub hidden: u64,
 }
 
-/// "This is meant to be so": an entry of the settings that hides findings for good. Networks where a [`Mute`] has
-/// addresses; the same things are beyond both.
+/// "This is meant to be so": an entry of the settings that hides findings for good. The same
+/// things are beyond it and a [`Mute`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Allow {

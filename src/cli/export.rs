@@ -4,8 +4,10 @@
 use super::local::Local;
 use super::{Outcome, read_config, wrong_use};
 use crate::alert::AlertRecord;
+use crate::alert::query::Query;
 use crate::config::Config;
 use crate::csv::{Row, Stepped};
+use crate::detect::KINDS;
 use crate::event::{DeviceRecord, TrafficPoint};
 use crate::service;
 use crate::store::{AlertFilter, Step, Store, StoreError};
@@ -45,6 +47,9 @@ pub(super) struct Export {
     #[argh(option)]
     /// before this time
     until: Option<When>,
+    #[argh(option)]
+    /// of alerts only those that match, as the page filters them: 'sev:>=high -kind:port_scan src:10.0.0.0/24'
+    filter: Option<String>,
     #[argh(option)]
     /// settings file (default: /etc/netmonitor/config.toml when it exists)
     config: Option<PathBuf>,
@@ -131,6 +136,10 @@ impl Export {
         if since.zip(until).is_some_and(|(since, until)| since >= until) {
             return Ok(wrong_use("--since must be before --until"));
         }
+        let query = match filter(&self) {
+            Ok(query) => query,
+            Err(problem) => return Ok(wrong_use(&problem)),
+        };
         let config = read_config(self.config.as_ref(), &[])?;
         let source = Source::find(&config)?;
         let mut sink = Sink {
@@ -140,7 +149,10 @@ impl Export {
             line: String::new(),
         };
         match self.what {
-            What::Alerts => alerts(&source, since, until, &mut sink)?,
+            What::Alerts => {
+                let filter = AlertFilter { since, until, query, ..AlertFilter::default() };
+                alerts(&source, &filter, &mut sink)?;
+            }
             What::Devices => devices(&source, since, until, &mut sink)?,
             What::Traffic => traffic(&source, since, until, now, &mut sink)?,
         }
@@ -196,34 +208,47 @@ fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Box<dyn Error>> {
     })
 }
 
-fn alerts(
-    source: &Source,
-    since: Option<WallTime>,
-    until: Option<WallTime>,
-    sink: &mut Sink<impl Write>,
-) -> Result<(), Box<dyn Error>> {
+/// What `--filter` says.
+fn filter(export: &Export) -> Result<Query, String> {
+    let Some(text) = &export.filter else { return Ok(Query::default()) };
+    if !matches!(export.what, What::Alerts) {
+        return Err("--filter is for alerts".to_owned());
+    }
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
+    Query::parse(text, &kinds).map_err(|error| format!("--filter: {error}"))
+}
+
+/// A text as a value in an address.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+fn alerts(source: &Source, filter: &AlertFilter, sink: &mut Sink<impl Write>) -> Result<(), Box<dyn Error>> {
     #[derive(Deserialize)]
     struct Page {
         alerts: Vec<AlertRecord>,
         next_cursor: Option<String>,
     }
-    let filter = AlertFilter { since, until, ..AlertFilter::default() };
     let mut cursor: Option<String> = None;
     sink.begin::<AlertRecord>()?;
     loop {
         let page = match source {
             Source::Monitor(monitor) => {
                 let mut path = format!("/api/alerts?limit={PAGE}");
-                let times =
-                    [("since", since), ("until", until)].map(|(name, t)| (name, t.map(|t| t.to_string())));
-                for (name, value) in times.into_iter().chain([("cursor", cursor)]) {
+                let times = [("since", filter.since), ("until", filter.until)]
+                    .map(|(name, t)| (name, t.map(|t| t.to_string())));
+                let query = filter.query.to_string();
+                let query = (!query.is_empty()).then(|| encoded(&query));
+                for (name, value) in times.into_iter().chain([("q", query), ("cursor", cursor)]) {
                     let _ = value.map(|value| write!(path, "&{name}={value}"));
                 }
                 read(&monitor.ask("GET", &path, None)?)?
             }
             Source::Store(store) => {
                 let before = cursor.and_then(|cursor| cursor.parse().ok());
-                let page = store.alerts(&filter, before, PAGE)?;
+                let page = store.alerts(filter, before, PAGE)?;
                 Page { alerts: page.alerts, next_cursor: page.next.map(|id| id.to_string()) }
             }
         };

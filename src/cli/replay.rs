@@ -206,6 +206,8 @@ impl Player {
 
     fn print(&mut self, alert: &AlertRecord, line: &'static str) -> io::Result<()> {
         if self.json {
+            // The lines are a promise to programs; the curve is for the page.
+            let alert = &AlertRecord { history: None, ..alert.clone() };
             serde_json::to_writer(&mut self.out, &AlertLine { r#type: line, alert })?;
             self.out.write_all(b"\n")
         } else {

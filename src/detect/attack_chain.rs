@@ -217,6 +217,7 @@ mod tests {
             at,
             last_at,
             count: 1,
+            history: crate::alert::History::default(),
             kind,
             severity: Severity::High,
             source: Some(Subject::ip(ip(source))),

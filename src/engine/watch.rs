@@ -86,7 +86,13 @@ impl Watch {
             let wall = cx.now.wall(known.offset());
             let accused = accused(&finding);
             let kept = self.desk.is_full(cx.now).then(|| finding.clone());
-            let outcome = self.desk.take(cx.now, wall, finding, |party| complete(party, known));
+            let outcome = self.desk.take(
+                cx.now,
+                wall,
+                finding,
+                |party| complete(party, known),
+                |party, mac| same_device(party, mac, known),
+            );
             if outcome != Outcome::Hidden && self.accused.len() < MAX_ACCUSED {
                 self.accused.extend(accused);
             }
@@ -142,4 +148,11 @@ fn complete(party: &mut Subject, known: &Known) {
     if party.name.is_none() {
         party.name = known.name_of(ip).map(str::to_owned);
     }
+}
+
+/// Whether a party is the device that uses or used a station address.
+fn same_device(party: &Subject, mac: MacAddr, known: &Known) -> bool {
+    let own = party.ip.and_then(|ip| known.device_of(ip));
+    let own = own.or_else(|| party.mac.map(|mac| known.device_by_mac(mac)));
+    own.is_some_and(|own| own == known.device_by_mac(mac))
 }

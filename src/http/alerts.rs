@@ -1,13 +1,17 @@
-//! Alerts: listed, downloaded, acknowledged.
+//! Alerts: listed, downloaded, acknowledged, and taken back.
 
 use super::answer::{self, Answer, Refusal};
 use super::auth::Admitted;
 use super::query::{self, Query};
 use super::{App, State, audit};
+use crate::alert::query::Query as Typed;
 use crate::alert::{Acknowledgement, AlertRecord, Severity};
 use crate::csv::Row as _;
+use crate::detect::KINDS;
 use crate::store::AlertFilter;
+use crate::time::WallTime;
 use serde::Deserialize;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use tide::Request;
 
 /// Longest note, characters.
@@ -38,6 +42,12 @@ fn state(text: &str) -> Result<Option<bool>, Refusal> {
     }
 }
 
+/// The filter language.
+fn typed(text: &str) -> Result<Typed, Refusal> {
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.id).collect();
+    Typed::parse(text, &kinds).map_err(|error| Refusal::bad(format!("q: {error}")))
+}
+
 fn filter(query: &Query) -> Result<AlertFilter, Refusal> {
     let text = |name: &str| query.text(name).map(str::to_owned);
     Ok(AlertFilter {
@@ -48,7 +58,8 @@ fn filter(query: &Query) -> Result<AlertFilter, Refusal> {
         source: text("source"),
         target: text("target"),
         acknowledged: state(query.text("state").unwrap_or_default())?,
-        text: text("q"),
+        query: typed(query.text("q").unwrap_or_default())?,
+        ..AlertFilter::default()
     })
 }
 
@@ -58,10 +69,11 @@ pub async fn list(request: Request<State>) -> Answer {
     let query = Query::of(&request, &allowed)?;
     let filter = filter(&query)?;
     let app = request.state();
-    if query.one_of("format", &["json", "csv"])? == "csv" {
-        return download(app, &filter);
-    }
     let before = query.parsed("cursor", "a next_cursor of an earlier answer")?;
+    if query.text("format").is_some() {
+        let json = query.one_of("format", &["json", "csv"])? == "json";
+        return download(app, &filter, before, json);
+    }
     let page = app.store.alerts(&filter, before, query.limit(100)?)?;
     answer::json(&serde_json::json!({
         "alerts": page.alerts,
@@ -70,19 +82,38 @@ pub async fn list(request: Request<State>) -> Answer {
     }))
 }
 
-fn download(app: &App, filter: &AlertFilter) -> Answer {
-    let mut text = format!("{}\r\n", AlertRecord::HEADER);
-    let (mut before, mut written) = (None, 0);
+/// All that match from `before` on, up to [`DOWNLOAD`]; where it was cut off is in the answer (`next_cursor` in JSON, the
+/// headers in both), and asking on from there gives the rest.
+fn download(app: &App, filter: &AlertFilter, mut before: Option<u64>, json: bool) -> Answer {
+    let mut text = if json { "{\"alerts\":[".to_owned() } else { format!("{}\r\n", AlertRecord::HEADER) };
+    let (mut written, mut total) = (0, None);
     loop {
         let page = app.store.alerts(filter, before, PAGE)?;
-        page.alerts.iter().for_each(|alert| alert.row(&mut text));
-        (before, written) = (page.next, written + page.alerts.len());
+        total = total.or(Some(page.total));
+        for alert in &page.alerts {
+            if json {
+                text.push_str(if written == 0 { "\n" } else { ",\n" });
+                text.push_str(&serde_json::to_string(alert).unwrap_or_default());
+            } else {
+                alert.row(&mut text);
+            }
+            written += 1;
+        }
+        before = page.next;
         if before.is_none() || written >= DOWNLOAD {
             break;
         }
     }
-    let mut response = answer::bytes("text/csv; charset=utf-8", text);
-    response.insert_header("content-disposition", "attachment; filename=\"alerts.csv\"");
+    let (total, next) = (total.unwrap_or(0), before.map(|id| id.to_string()));
+    if json {
+        text += &format!("\n],\"next_cursor\":{},\"total\":{total}}}\n", serde_json::json!(next));
+    }
+    let (kind, name) =
+        if json { ("application/json", "alerts.json") } else { ("text/csv; charset=utf-8", "alerts.csv") };
+    let mut response = answer::bytes(kind, text);
+    response.insert_header("content-disposition", format!("attachment; filename=\"{name}\""));
+    response.insert_header("x-total-count", total.to_string());
+    next.iter().for_each(|next| response.insert_header("x-next-cursor", next.as_str()));
     Ok(response)
 }
 
@@ -99,9 +130,14 @@ struct Note {
     note: String,
 }
 
+/// No two orders have the same time, so that one can be taken back without the other: a replay's clock stands still.
 fn acknowledgement(request: &Request<State>, text: &str) -> Acknowledgement {
+    static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
+    let now = request.state().now().micros();
+    let last = LAST.fetch_max(now, Relaxed);
+    let time = if last >= now { LAST.fetch_add(1, Relaxed) + 1 } else { now };
     let by = request.ext::<Admitted>().map(|admitted| admitted.who.clone()).filter(|who| !who.is_empty());
-    Acknowledgement { time: request.state().now(), note: note(text), by }
+    Acknowledgement { time: WallTime::from_micros(time), note: note(text), by }
 }
 
 /// POST `/api/alerts/{id}/ack`.
@@ -115,13 +151,23 @@ pub async fn acknowledge(mut request: Request<State>) -> Answer {
     answer::json(&alert)
 }
 
+/// DELETE `/api/alerts/{id}/ack`: it is open again.
+pub async fn reopen(request: Request<State>) -> Answer {
+    Query::of(&request, &[])?;
+    let app = request.state();
+    let alert = app.store.acknowledge(query::part(&request, "id", "alert")?, None::<Acknowledgement>)?;
+    let alert = alert.ok_or_else(|| Refusal::missing("alert"))?;
+    app.publish_alert(&alert);
+    answer::json(&alert)
+}
+
 /// A filter as JSON: the names of the query parameters.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Wanted {
     note: String,
-    since: Option<crate::time::WallTime>,
-    until: Option<crate::time::WallTime>,
+    since: Option<WallTime>,
+    until: Option<WallTime>,
     severity: Several,
     kind: Several,
     source: Option<String>,
@@ -166,13 +212,29 @@ pub async fn acknowledge_matching(mut request: Request<State>) -> Answer {
         source: wanted.source,
         target: wanted.target,
         acknowledged: state(&wanted.state)?,
-        text: wanted.q,
+        query: typed(wanted.q.as_deref().unwrap_or_default())?,
+        ..AlertFilter::default()
     };
-    let count = app.store.acknowledge_matching(&filter, acknowledgement(&request, &wanted.note))?;
+    let ack = acknowledgement(&request, &wanted.note);
+    let time = ack.time;
+    let count = app.store.acknowledge_matching(&filter, ack)?;
     if count > 0 {
         app.publish_status("live", Some("alerts_acknowledged"));
     }
-    Ok(audit::count(answer::json(&serde_json::json!({ "acknowledged": count }))?, count))
+    Ok(audit::count(answer::json(&serde_json::json!({ "acknowledged": count, "time": time }))?, count))
+}
+
+/// DELETE `/api/alerts/ack`: what one order acknowledged at the time it answered is open again; how many.
+pub async fn reopen_matching(request: Request<State>) -> Answer {
+    let query = Query::of(&request, &["at"])?;
+    let at = query.time("at")?.ok_or_else(|| Refusal::bad("at must be the time of an acknowledgement"))?;
+    let filter = AlertFilter { acknowledged_at: Some(at), ..AlertFilter::default() };
+    let app = request.state();
+    let count = app.store.acknowledge_matching(&filter, None::<Acknowledgement>)?;
+    if count > 0 {
+        app.publish_status("live", Some("alerts_acknowledged"));
+    }
+    Ok(audit::count(answer::json(&serde_json::json!({ "reopened": count }))?, count))
 }
 
 #[cfg(test)]

@@ -32,11 +32,13 @@ const ACTIONS: &[(Method, &str, &str)] = &[
     (Method::Post, "/api/tokens", "token_added"),
     (Method::Delete, "/api/tokens/:id", "token_deleted"),
     (Method::Post, "/api/mutes", "mute_added"),
+    (Method::Patch, "/api/mutes/:id", "mute_changed"),
     (Method::Delete, "/api/mutes/:id", "mute_ended"),
     (Method::Patch, "/api/devices/:id", "device_changed"),
     (Method::Patch, "/api/settings", "settings_changed"),
     (Method::Post, "/api/settings/undo", "settings_undone"),
     (Method::Post, "/api/alerts/ack", "alerts_acknowledged"),
+    (Method::Delete, "/api/alerts/ack", "alerts_reopened"),
 ];
 /// Changes too small for the log, or none at all: an acknowledgement says by whom in the alert itself.
 const SILENT: &[&str] = &["/api/alerts/:id/ack", "/api/two-factor", "/api/selftest"];

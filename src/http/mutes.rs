@@ -4,8 +4,7 @@ use super::alerts::note;
 use super::answer::{self, Answer, Refusal};
 use super::query::{self, Query};
 use super::{App, State, audit};
-use crate::addr::Ip;
-use crate::alert::Mute;
+use crate::alert::{Mute, Party};
 use crate::command::Command;
 use crate::time::WallTime;
 use http_types::StatusCode;
@@ -53,14 +52,12 @@ pub async fn add(mut request: Request<State>) -> Answer {
     if !wanted.kind.as_ref().is_none_or(well_formed) {
         return Err(Refusal::bad("kind must be the id of a kind of alert, such as port_scan"));
     }
-    if wanted.until.is_some_and(|until| until <= app.now()) {
-        return Err(Refusal::bad("until has passed already"));
-    }
+    ahead(app, wanted.until)?;
     let mute = app.store.add_mute(Mute {
         id: 0,
         kind: wanted.kind,
-        source: address("source", wanted.source.as_deref())?,
-        target: address("target", wanted.target.as_deref())?,
+        source: party("source", wanted.source.as_deref())?,
+        target: party("target", wanted.target.as_deref())?,
         port: wanted.port,
         until: wanted.until,
         reason: note(&wanted.reason),
@@ -76,6 +73,43 @@ pub async fn add(mut request: Request<State>) -> Answer {
     Ok(audit::about(response, what.join(" ")))
 }
 
+/// What may be changed of a mute; what is absent stays as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    /// `null`: until it is ended.
+    #[serde(default, deserialize_with = "given")]
+    until: Option<Option<WallTime>>,
+    reason: Option<String>,
+}
+
+/// Tells `null` from absent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<WallTime>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// PATCH `/api/mutes/{id}`: another end, another reason.
+pub async fn change(mut request: Request<State>) -> Answer {
+    let wanted: Change = query::body(&mut request).await?;
+    let app = request.state();
+    ahead(app, wanted.until.flatten())?;
+    let id: u64 = query::part(&request, "id", "mute")?;
+    let mute = app.store.change_mute(id, |mute| {
+        mute.until = wanted.until.unwrap_or(mute.until);
+        if let Some(reason) = &wanted.reason {
+            mute.reason = note(reason);
+        }
+    })?;
+    let mute = mute.ok_or_else(|| Refusal::missing("mute"))?;
+    tell(app)?;
+    Ok(audit::about(answer::json(&mute)?, id.to_string()))
+}
+
+fn ahead(app: &App, until: Option<WallTime>) -> Result<(), Refusal> {
+    let passed = until.is_some_and(|until| until <= app.now());
+    if passed { Err(Refusal::bad("until has passed already")) } else { Ok(()) }
+}
+
 /// DELETE `/api/mutes/{id}`.
 pub async fn delete(request: Request<State>) -> Answer {
     let app = request.state();
@@ -87,7 +121,7 @@ pub async fn delete(request: Request<State>) -> Answer {
     Ok(audit::about(answer::nothing()?, id.to_string()))
 }
 
-fn address(name: &str, text: Option<&str>) -> Result<Option<Ip>, Refusal> {
+fn party(name: &str, text: Option<&str>) -> Result<Option<Party>, Refusal> {
     text.map(|text| text.parse().map_err(|error| Refusal::bad(format!("{name}: {error}")))).transpose()
 }
 

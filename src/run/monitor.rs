@@ -68,6 +68,8 @@ pub struct Monitor {
     waiting: BTreeMap<u64, AlertRecord>,
     seconds: u64,
     alerts_changed: bool,
+    /// What mutes had hidden when it was last saved.
+    hidden: Vec<(u64, u64)>,
 }
 
 impl Monitor {
@@ -92,6 +94,7 @@ impl Monitor {
             waiting: BTreeMap::new(),
             seconds: 0,
             alerts_changed: true,
+            hidden: Vec::new(),
         }
     }
 
@@ -252,6 +255,7 @@ impl Monitor {
         self.settle();
         if self.seconds.is_multiple_of(GROWTH_SECONDS) {
             self.commit();
+            self.save_hidden();
         }
         if self.seconds.is_multiple_of(SAVE_SECONDS) && self.mode == "live" {
             self.save();
@@ -338,9 +342,17 @@ impl Monitor {
         let learned = self.engine.learned().to_string();
         let saved = self.store.set_setting(LEARNED, Some(&learned));
         self.stored(saved);
+        self.save_hidden();
+    }
+
+    /// What mutes have hidden, when it is more than before: whoever made one looks soon whether it does.
+    fn save_hidden(&mut self) {
         let hidden: Vec<(u64, u64)> = self.engine.mutes().iter().map(|m| (m.id, m.hidden)).collect();
-        let saved = self.store.set_hidden(&hidden);
-        self.stored(saved);
+        if hidden != self.hidden {
+            let saved = self.store.set_hidden(&hidden);
+            self.stored(saved);
+            self.hidden = hidden;
+        }
     }
 
     /// Makes everything durable; the last thing before the process ends.

@@ -1,14 +1,13 @@
 //! Alerts in the file: committing, looking up, filtering, acknowledging.
 
 use super::handle::{Cause, Handle, Op};
+use super::matching::{Head, Matcher};
 use super::schema::{ALERTS, LAST_ALERT, META};
 use super::{AlertFilter, AlertPage, StoreError};
-use crate::addr::{Ip, MacAddr};
-use crate::alert::{Acknowledgement, AlertRecord, Severity, Subject};
+use crate::alert::{Acknowledgement, AlertRecord, Severity};
 use crate::time::WallTime;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// How many alerts a viewer that comes back can be told have grown; beyond it, it sees the newest.
@@ -84,21 +83,6 @@ impl Recent {
         let from = self.0.iter().rposition(|other| *other == id).map_or(0, |at| at + 1);
         self.0.iter().skip(from).copied()
     }
-}
-
-/// The parts of a record that filters look at; the rest is skipped over.
-#[derive(Deserialize)]
-struct Head<'a> {
-    time: WallTime,
-    last_time: WallTime,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    severity: Severity,
-    source: Option<Subject>,
-    target: Option<Subject>,
-    #[serde(borrow)]
-    summary: Cow<'a, str>,
-    acknowledged: Option<Acknowledgement>,
 }
 
 /// Only what [`Counts`] needs.
@@ -203,8 +187,9 @@ impl Handle {
         self.read(|txn| {
             let table = txn.open_table(ALERTS)?;
             let mut page = AlertPage { total: known_total.unwrap_or(0), ..AlertPage::default() };
-            let first = if known_total.is_some() { before.unwrap_or(u64::MAX) } else { u64::MAX };
-            for entry in table.range(..first)?.rev() {
+            let (lowest, highest) = matcher.ids();
+            let end = if known_total.is_some() { before.unwrap_or(u64::MAX) } else { u64::MAX };
+            for entry in table.range(lowest..end.min(highest.saturating_add(1)).max(lowest))?.rev() {
                 let (id, value) = entry?;
                 if !matcher.matches(value.value()) {
                     continue;
@@ -247,14 +232,14 @@ impl Handle {
     pub(super) fn acknowledge(
         &mut self,
         id: u64,
-        ack: Acknowledgement,
+        ack: Option<&Acknowledgement>,
     ) -> Result<Option<AlertRecord>, StoreError> {
         if self.alert(id)?.is_none() {
             return Ok(None);
         }
         let (counts, alert) = self.durable(Cause::Alerts, |txn, known| {
             let mut counts = known.counts;
-            let alert = acknowledge_in(txn, &mut counts, id, &ack)?;
+            let alert = acknowledge_in(txn, &mut counts, id, ack)?;
             Ok((counts, alert))
         })?;
         self.known.counts = counts;
@@ -264,16 +249,17 @@ impl Handle {
     pub(super) fn acknowledge_matching(
         &mut self,
         filter: &AlertFilter,
-        ack: &Acknowledgement,
+        ack: Option<&Acknowledgement>,
     ) -> Result<u64, StoreError> {
-        let open = AlertFilter { acknowledged: Some(false), ..filter.clone() };
-        if filter.acknowledged == Some(true) {
+        let other = AlertFilter { acknowledged: Some(ack.is_none()), ..filter.clone() };
+        if filter.acknowledged == Some(ack.is_some()) {
             return Ok(0);
         }
-        let matcher = Matcher::new(&open);
+        let matcher = Matcher::new(&other);
         let ids: Vec<u64> = self.read(|txn| {
             let mut ids = Vec::new();
-            for entry in txn.open_table(ALERTS)?.iter()? {
+            let (lowest, highest) = matcher.ids();
+            for entry in txn.open_table(ALERTS)?.range(lowest..highest.saturating_add(1).max(lowest))? {
                 let (id, value) = entry?;
                 if matcher.matches(value.value()) {
                     ids.push(id.value());
@@ -309,12 +295,12 @@ fn acknowledge_in(
     txn: &WriteTransaction,
     counts: &mut Counts,
     id: u64,
-    ack: &Acknowledgement,
+    ack: Option<&Acknowledgement>,
 ) -> Op<Option<AlertRecord>> {
     let mut table = txn.open_table(ALERTS)?;
     let Some(old) = table.get(id)?.map(|value| value.value().to_vec()) else { return Ok(None) };
     let Some(mut alert) = decode(&old) else { return Ok(None) };
-    alert.acknowledged = Some(ack.clone());
+    alert.acknowledged = ack.cloned();
     let bytes = encode(&alert);
     counts.remove(&old);
     counts.add(&bytes);
@@ -337,118 +323,4 @@ fn acknowledged_as_before(alert: &AlertRecord, old: &[u8]) -> Option<Vec<u8>> {
     let old: Head<'_> = serde_json::from_slice(old).ok()?;
     let acknowledged = Some(old.acknowledged?);
     Some(encode(&AlertRecord { acknowledged, ..alert.clone() }))
-}
-
-/// A filter made ready: text in lower case, addresses parsed.
-struct Matcher<'a> {
-    filter: &'a AlertFilter,
-    everything: bool,
-    source: Option<Party>,
-    target: Option<Party>,
-    text: Option<String>,
-    /// For each condition that allows it: JSON of which one must occur in the stored bytes for a match.
-    needles: Vec<Vec<String>>,
-}
-
-impl<'a> Matcher<'a> {
-    fn new(filter: &'a AlertFilter) -> Self {
-        let source = filter.source.as_deref().map(Party::new);
-        let target = filter.target.as_deref().map(Party::new);
-        let json = |key: &str, value: &dyn std::fmt::Display| format!("\"{key}\":\"{value}\"");
-        let mut needles: Vec<Vec<String>> = vec![
-            filter.kind.iter().map(|kind| json("kind", kind)).collect(),
-            filter.severity.iter().map(|severity| json("severity", &severity.name())).collect(),
-        ];
-        for party in [&source, &target].into_iter().flatten() {
-            match party {
-                Party::Ip(ip) => needles.push(vec![json("ip", ip)]),
-                Party::Mac(mac) => needles.push(vec![json("mac", mac)]),
-                Party::Name(_) => {}
-            }
-        }
-        needles.retain(|any| !any.is_empty());
-        Matcher {
-            filter,
-            everything: filter.is_empty(),
-            source,
-            target,
-            text: filter.text.as_ref().map(|text| text.to_lowercase()).filter(|text| !text.is_empty()),
-            needles,
-        }
-    }
-
-    fn matches(&self, bytes: &[u8]) -> bool {
-        self.everything
-            || (self.may_match(bytes)
-                && serde_json::from_slice(bytes).is_ok_and(|head| self.matches_head(&head)))
-    }
-
-    /// A cheap look that spares most of the parsing: false only when the alert cannot match.
-    fn may_match(&self, bytes: &[u8]) -> bool {
-        let Ok(json) = str::from_utf8(bytes) else { return false };
-        self.needles.iter().all(|any| any.iter().any(|needle| json.contains(needle.as_str())))
-            && self.text.as_ref().is_none_or(|text| {
-                // Plain ASCII is stored as it is; anything else is looked at closely.
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b" .:-_/".contains(&b);
-                !json.is_ascii() || !text.bytes().all(plain) || contains_ignoring_case(bytes, text.as_bytes())
-            })
-    }
-
-    fn matches_head(&self, head: &Head<'_>) -> bool {
-        let filter = self.filter;
-        filter.since.is_none_or(|since| head.time >= since || head.last_time >= since)
-            && filter.until.is_none_or(|until| head.time < until)
-            && (filter.severity.is_empty() || filter.severity.contains(&head.severity))
-            && (filter.kind.is_empty() || filter.kind.iter().any(|kind| *kind == head.kind))
-            && filter.acknowledged.is_none_or(|wanted| wanted == head.acknowledged.is_some())
-            && self.source.as_ref().is_none_or(|party| party.is(head.source.as_ref()))
-            && self.target.as_ref().is_none_or(|party| party.is(head.target.as_ref()))
-            && self.text.as_ref().is_none_or(|text| mentions(head, text))
-    }
-}
-
-/// Whether `needle`, which is in lower case, occurs in `hay`.
-fn contains_ignoring_case(hay: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return true };
-    let upper = first.to_ascii_uppercase();
-    hay.windows(needle.len()).any(|at| (at[0] == *first || at[0] == upper) && at.eq_ignore_ascii_case(needle))
-}
-
-/// Whom a filter names: an address or a name.
-enum Party {
-    Ip(Ip),
-    Mac(MacAddr),
-    Name(String),
-}
-
-impl Party {
-    fn new(text: &str) -> Party {
-        let text = text.trim();
-        if let Ok(ip) = text.parse() {
-            Party::Ip(ip)
-        } else if let Ok(mac) = text.parse() {
-            Party::Mac(mac)
-        } else {
-            Party::Name(text.to_lowercase())
-        }
-    }
-
-    fn is(&self, subject: Option<&Subject>) -> bool {
-        subject.is_some_and(|subject| match self {
-            Party::Ip(ip) => subject.ip == Some(*ip),
-            Party::Mac(mac) => subject.mac == Some(*mac),
-            Party::Name(name) => subject.name.as_ref().is_some_and(|n| n.to_lowercase() == *name),
-        })
-    }
-}
-
-fn mentions(head: &Head<'_>, text: &str) -> bool {
-    let has = |hay: &str| hay.to_lowercase().contains(text);
-    has(&head.summary)
-        || has(&head.kind)
-        || [&head.source, &head.target].into_iter().flatten().any(|subject| {
-            subject.name.as_deref().is_some_and(has)
-                || subject.ip.is_some_and(|ip| has(&ip.to_string()))
-                || subject.mac.is_some_and(|mac| has(&mac.to_string()))
-        })
 }

@@ -7,6 +7,7 @@ mod audit;
 mod backend;
 mod error;
 mod handle;
+mod matching;
 mod records;
 mod retention;
 mod schema;
@@ -17,6 +18,7 @@ mod tests;
 pub use audit::AuditRecord;
 pub use error::StoreError;
 
+use crate::alert::query::Query;
 use crate::alert::{Acknowledgement, AlertRecord, Mute, Severity};
 use crate::event::{DeviceRecord, TrafficPoint};
 use crate::time::WallTime;
@@ -60,6 +62,10 @@ pub struct AlertFilter {
     pub acknowledged: Option<bool>,
     /// Substring of summary, kind, addresses, names; case ignored.
     pub text: Option<String>,
+    /// Acknowledged at exactly this moment: all that one order acknowledged.
+    pub acknowledged_at: Option<WallTime>,
+    /// What was typed.
+    pub query: Query,
 }
 
 /// A page of alerts, newest (highest id) first.
@@ -122,9 +128,14 @@ impl AlertFilter {
         *self == AlertFilter::default()
     }
 
-    /// Whether only open or acknowledged matters, if that.
-    fn by_state_only(&self) -> bool {
-        *self == AlertFilter { acknowledged: self.acknowledged, ..AlertFilter::default() }
+    /// Which state is wanted when nothing else matters.
+    fn state_only(&self) -> Option<Option<bool>> {
+        let (acknowledged, query) = (self.acknowledged, self.query.clone());
+        let plain = *self == AlertFilter { acknowledged, query, ..AlertFilter::default() };
+        match (self.acknowledged, self.query.state_only().filter(|_| plain)?) {
+            (None, state) | (state, None) => Some(state),
+            (a, b) => (a == b).then_some(a),
+        }
     }
 }
 
@@ -240,8 +251,9 @@ impl Store {
     ) -> Result<AlertPage, StoreError> {
         let mut inner = self.inner();
         let changes = inner.changes;
+        let by_state = filter.state_only().map(|state| inner.handle.known.counts.in_state(state));
         let known_total = match &inner.total {
-            _ if filter.by_state_only() => Some(inner.handle.known.counts.in_state(filter.acknowledged)),
+            _ if by_state.is_some() => by_state,
             Some((same, at, total)) if *at == changes && same == filter => Some(*total),
             _ => None,
         };
@@ -257,22 +269,27 @@ impl Store {
         self.inner().handle.alerts_since_id(id, limit)
     }
 
-    /// Durable. `None` when there is no such alert.
-    pub fn acknowledge(&self, id: u64, ack: Acknowledgement) -> Result<Option<AlertRecord>, StoreError> {
+    /// Durable. `None` takes the acknowledgement back; answers `None` when there is no such alert.
+    pub fn acknowledge(
+        &self,
+        id: u64,
+        ack: impl Into<Option<Acknowledgement>>,
+    ) -> Result<Option<AlertRecord>, StoreError> {
         let mut inner = self.inner();
         inner.changes += 1;
-        inner.handle.acknowledge(id, ack)
+        inner.handle.acknowledge(id, ack.into().as_ref())
     }
 
-    /// Durable, one commit. Returns how many open alerts that match are now acknowledged.
+    /// Durable, one commit. Returns how many alerts that match and were open are now acknowledged; with `None`, how many
+    /// that were acknowledged are open again.
     pub fn acknowledge_matching(
         &self,
         filter: &AlertFilter,
-        ack: Acknowledgement,
+        ack: impl Into<Option<Acknowledgement>>,
     ) -> Result<u64, StoreError> {
         let mut inner = self.inner();
         inner.changes += 1;
-        inner.handle.acknowledge_matching(filter, &ack)
+        inner.handle.acknowledge_matching(filter, ack.into().as_ref())
     }
 
     /// Open alerts by severity name; all four names present. Kept in memory, cheap.
@@ -284,6 +301,11 @@ impl Store {
     /// Durable; gives it an id (the one passed is ignored).
     pub fn add_mute(&self, mute: Mute) -> Result<Mute, StoreError> {
         self.inner().handle.add_mute(mute)
+    }
+
+    /// Durable; the mute as it is then, `None` when there is none.
+    pub fn change_mute(&self, id: u64, change: impl FnOnce(&mut Mute)) -> Result<Option<Mute>, StoreError> {
+        self.inner().handle.change_mute(id, change)
     }
 
     /// Durable; false when there is none.

@@ -34,6 +34,20 @@ impl Handle {
         })
     }
 
+    pub(super) fn change_mute(
+        &mut self,
+        id: u64,
+        change: impl FnOnce(&mut Mute),
+    ) -> Result<Option<Mute>, StoreError> {
+        let Some(mut mute) = self.mutes()?.into_iter().find(|mute| mute.id == id) else { return Ok(None) };
+        change(&mut mute);
+        self.durable(Cause::Settings, |txn, _| {
+            txn.open_table(MUTES)?.insert(id, encode(&mute).as_slice())?;
+            Ok(())
+        })?;
+        Ok(Some(mute))
+    }
+
     pub(super) fn delete_mute(&mut self, id: u64) -> Result<bool, StoreError> {
         if !self.read(|txn| Ok(txn.open_table(MUTES)?.get(id)?.is_some()))? {
             return Ok(false);

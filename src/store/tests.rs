@@ -36,6 +36,7 @@ fn alert(id: u64, seconds: i64) -> AlertRecord {
         summary: format!("Summary \"{id}\" with é"),
         evidence: evidence.as_object().unwrap().clone(),
         mitre: vec!["T1046".into()],
+        history: None,
         acknowledged: None,
     }
 }
@@ -111,6 +112,113 @@ fn everything_is_there_after_reopening() {
     assert_eq!(store.setting("gone").unwrap(), None);
     assert_eq!(store.traffic(Step::Hour, at(0), at(NOON + 1)).unwrap()[0].bytes_in, 3);
     assert_eq!(store.stats().alerts, 2);
+}
+
+#[test]
+fn numbers_are_found_without_a_look_at_the_others_and_none_is_missed() {
+    let store = memory_with(50);
+    let found = |text: &str| {
+        let filter = AlertFilter { query: Query::parse(text, &[]).unwrap(), ..Default::default() };
+        let page = store.alerts(&filter, None, 100).unwrap();
+        assert_eq!(page.total as usize, page.alerts.len(), "{text}");
+        ids(&page.alerts)
+    };
+    assert_eq!(found("id:7,9,50"), [50, 9, 7]);
+    assert_eq!(found("id:>=49 -id:50"), [49]);
+    assert_eq!(found("id:<3"), [2, 1]);
+    assert_eq!(found("id:5 id:6"), [0u64; 0]);
+    assert_eq!(found("id:>=40 id:<=10"), [0u64; 0]);
+    assert_eq!(found("id:18446744073709551615,1"), [1]);
+    assert_eq!(found("-id:>1"), [1]);
+}
+
+#[test]
+fn what_one_order_acknowledged_is_taken_back_and_nothing_else() {
+    let store = memory_with(8);
+    let by = |seconds| Acknowledgement { time: at(seconds), note: String::new(), by: None };
+    store.acknowledge(1, by(NOON)).unwrap();
+    let scans = AlertFilter { kind: vec!["port_scan".into()], ..Default::default() };
+    assert_eq!(store.acknowledge_matching(&scans, by(NOON + 1)).unwrap(), 4);
+    let order = AlertFilter { acknowledged_at: Some(at(NOON + 1)), ..Default::default() };
+    assert_eq!(store.acknowledge_matching(&order, None::<Acknowledgement>).unwrap(), 4);
+    assert_eq!(store.open_counts().values().sum::<u64>(), 7);
+    let reopened = store.acknowledge(1, None::<Acknowledgement>).unwrap().unwrap();
+    assert_eq!(reopened, alert(1, NOON + 1));
+    assert_eq!(store.open_counts().values().sum::<u64>(), 8);
+    assert_eq!(store.acknowledge(99, None::<Acknowledgement>).unwrap(), None);
+}
+
+#[test]
+fn a_mute_is_renewed_and_goes_on_counting() {
+    let store = memory_with(0);
+    let mute = Mute {
+        id: 0,
+        kind: None,
+        source: Some("02:00:00:00:00:09".parse().unwrap()),
+        target: Some("10.0.0.0/24".parse().unwrap()),
+        port: None,
+        until: None,
+        reason: "mine".into(),
+        created: at(NOON),
+        hidden: 0,
+    };
+    let id = store.add_mute(mute).unwrap().id;
+    store.set_hidden(&[(id, 5)]).unwrap();
+    let changed = store.change_mute(id, |mute| mute.until = Some(at(NOON + 60))).unwrap().unwrap();
+    assert_eq!((changed.until, changed.hidden, changed.reason.as_str()), (Some(at(NOON + 60)), 5, "mine"));
+    assert_eq!(store.mutes().unwrap(), vec![changed]);
+    assert_eq!(store.change_mute(99, |_| ()).unwrap(), None);
+}
+
+#[test]
+fn records_of_before_histories_and_stations_are_read() {
+    let old = r#"{"id":1,"time":"2026-01-02T12:00:00Z","last_time":"2026-01-02T12:00:00Z","kind":"port_scan",
+        "severity":"high","count":3,"source":null,"target":null,"summary":"s","evidence":{},"mitre":[]}"#;
+    assert_eq!(serde_json::from_str::<AlertRecord>(old).unwrap().history, None);
+    let old = r#"{"id":1,"kind":null,"source":"10.0.0.1","target":"fd00::1","port":null,"until":null,"reason":"",
+        "created":"2026-01-02T12:00:00Z","hidden":2}"#;
+    let mute: Mute = serde_json::from_str(old).unwrap();
+    assert_eq!(mute.source, Some(crate::alert::Party::Ip("10.0.0.1".parse().unwrap())));
+}
+
+#[test]
+#[ignore = "measures: cargo test --release --lib scan_cost -- --ignored --nocapture"]
+fn scan_cost_over_a_hundred_thousand_alerts() {
+    let store = Store::in_memory(Options { max_bytes: 1 << 30, ..options() }).unwrap();
+    for start in (0..100_000u64).step_by(1000) {
+        let alerts: Vec<AlertRecord> =
+            (start + 1..=start + 1000).map(|id| alert(id, NOON + id as i64)).collect();
+        store.commit_alerts(&alerts).unwrap();
+    }
+    let kinds = ["port_scan", "arp_spoof"];
+    for text in [
+        "state:open",
+        "kind:port_scan",
+        "sev:>=high",
+        "src:10.0.0.7",
+        "src:10.0.0.0/28",
+        "ip:fd00::/8",
+        "src:host-77",
+        "zzz-nothing",
+        "-kind:port_scan",
+        "count:>=2",
+        "id:5,6,7",
+        "kind:port_scan sev:low summary",
+    ] {
+        let query = Query::parse(text, &kinds).unwrap();
+        let filter = AlertFilter { query, ..Default::default() };
+        let began = crate::time::monotonic();
+        let page = store.alerts(&filter, None, 50).unwrap();
+        let first = crate::time::monotonic().since(began);
+        store.alerts(&filter, page.next, 50).unwrap();
+        let second = crate::time::monotonic().since(began) - first;
+        println!(
+            "{text:40} {:6} match {:6.1} ms, next page {:5.1} ms",
+            page.total,
+            first as f64 / 1e3,
+            second as f64 / 1e3
+        );
+    }
 }
 
 #[test]

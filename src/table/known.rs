@@ -145,6 +145,12 @@ impl Known {
         self.offset = offset;
     }
 
+    /// The device that uses a station address, or once did.
+    pub fn device_by_mac(&self, mac: MacAddr) -> DeviceKey {
+        let key = DeviceKey::Mac(mac);
+        self.aliases.get(&mac).filter(|_| self.devices.get(&key).is_none()).copied().unwrap_or(key)
+    }
+
     /// Wall time minus engine time, microseconds.
     pub fn offset(&self) -> i64 {
         self.offset
@@ -511,9 +517,7 @@ impl super::Lookup for Known {
     }
 
     fn ip_of(&self, mac: MacAddr) -> Option<Ip> {
-        let key = DeviceKey::Mac(mac);
-        let key = self.aliases.get(&mac).filter(|_| self.devices.get(&key).is_none()).unwrap_or(&key);
-        self.devices.get(key)?.ips.first().copied()
+        self.devices.get(&self.device_by_mac(mac))?.ips.first().copied()
     }
 
     fn name_of(&self, ip: Ip) -> Option<&str> {

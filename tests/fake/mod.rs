@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each user takes what it needs")]
 
-use netmonitor::alert::{AlertRecord, Severity, Subject};
+use netmonitor::alert::{AlertRecord, HistoryRecord, Severity, Subject};
 use netmonitor::command::{Command, SettingsRefusal, Span, Stage};
 use netmonitor::event::{
     Alerts, Application, AskedRecord, DayRecord, Destination, DeviceDetails, DeviceRecord, HourRecord,
@@ -364,7 +364,7 @@ pub fn device(n: u64) -> DeviceRecord {
 /// One alert.
 pub fn alert(id: u64) -> AlertRecord {
     let now = time::wall();
-    let kinds = ["port_scan", "arp_spoof", "ssh_guessing", "dns_tunnel"];
+    let kinds = ["port_scan", "arp_spoof", "brute_force", "dns_tunnel"];
     let severities = [Severity::High, Severity::Critical, Severity::Medium, Severity::Low];
     let which = id as usize % 4;
     let mut evidence = serde_json::Map::new();
@@ -376,12 +376,20 @@ pub fn alert(id: u64) -> AlertRecord {
         last_time: now,
         kind: kinds[which].into(),
         severity: severities[which],
-        count: 1,
-        source: Some(Subject::ip(format!("192.168.1.{}", 1 + id % 20).parse().expect("an address"))),
+        count: 1 + id % 3 * 40,
+        source: Some(Subject {
+            mac: format!("02:00:00:00:00:{:02x}", 1 + id % 20).parse().ok(),
+            name: Some(format!("device-{}", 1 + id % 20)),
+            ..Subject::ip(format!("192.168.1.{}", 1 + id % 20).parse().expect("an address"))
+        }),
         target: Some(Subject::endpoint("192.168.1.250".parse().expect("an address"), 22)),
         summary: format!("invented alert {id}"),
         evidence,
         mitre: vec!["T1046".into()],
+        history: (!id.is_multiple_of(3)).then(|| HistoryRecord {
+            step_seconds: 16,
+            counts: (0..2 + id as u32 % 22).map(|n| (n * 7 + id as u32) % 5 * n).collect(),
+        }),
         acknowledged: None,
     }
 }
