@@ -6,7 +6,7 @@ import { count, decimal, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kind, kindTitle } from "./kinds.js";
-import { badge, deviceHref, partyName, sentenceOf, when, word } from "./parts.js";
+import { badge, deviceHref, partyName, sentenceOf, summaryOf, when, word } from "./parts.js";
 import { placeOf } from "./places.js";
 import { now } from "./state.js";
 
@@ -23,7 +23,7 @@ export function alertDetail(alert, { close, changed }) {
       h("span", { class: "kind" }, kindTitle(alert.kind)),
       h("button", { class: "plain", type: "button", "aria-label": t("close"), onclick: close }, icon("close")),
     ),
-    h("h2", { class: "name", title: alert.summary }, sentenceOf(alert)),
+    h("h2", { class: "name", title: summaryOf(alert) }, sentenceOf(alert)),
     h(
       "p",
       { class: "muted" },

@@ -2,15 +2,18 @@
 
 import { fill, h, name } from "./dom.js";
 import { ago, full } from "./format.js";
-import { has, t } from "./i18n.js";
+import { has, lang, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { now } from "./state.js";
+
+/** The sentence of an alert as the monitor says it, in the language of the page. */
+export const summaryOf = (alert) => (lang() === "nl" && alert.summary_nl) || (alert.summary ?? "");
 
 /**
  * The sentence of an alert with names in the place of the addresses they belong to; the addresses stand in the detail.
  */
 export function sentenceOf(alert) {
-  let words = alert.summary ?? "";
+  let words = summaryOf(alert);
   for (const party of [alert.source, alert.target]) {
     if (!party?.name) continue;
     for (const address of [party.ip, party.mac].filter(Boolean)) {

@@ -6,7 +6,7 @@ import { bytes, count, date, duration, exactBytes, full, moment } from "./format
 import { t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { empty, field, sentenceOf, toast, when, word } from "./parts.js";
+import { empty, field, sentenceOf, summaryOf, toast, when, word } from "./parts.js";
 import { deviceChanged, now, state } from "./state.js";
 
 const DETAILS = ["traits", "hours", "services", "peers", "days"];
@@ -321,7 +321,7 @@ const row = (a) =>
       "a",
       { href: `/alerts?state=all&id=${a.id}`, "data-focus": true },
       h("span", { class: "unseen" }, t(`severity.${a.severity}`), ": "),
-      h("span", { class: "name summary", title: a.summary }, sentenceOf(a)),
+      h("span", { class: "name summary", title: summaryOf(a) }, sentenceOf(a)),
     ),
     h("small", {}, kindTitle(a.kind)),
     h("div", { class: "right" }, when(a.last_time)),

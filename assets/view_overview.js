@@ -7,7 +7,7 @@ import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment, r
 import { t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { cardHead, empty, parties, sentenceOf, setWhen, when } from "./parts.js";
+import { cardHead, empty, parties, sentenceOf, setWhen, summaryOf, when } from "./parts.js";
 import { placeOf } from "./places.js";
 import { SEVERITIES, now, state, worst } from "./state.js";
 import { trafficCard } from "./traffic.js";
@@ -203,7 +203,7 @@ function alertRow(alert) {
   el._set = (a) => {
     setText(kind, kindTitle(a.kind));
     setText(summary, sentenceOf(a));
-    setAttr(summary, "title", a.summary);
+    setAttr(summary, "title", summaryOf(a));
     fill(who, parties(a));
     setText(times, a.count > 1 ? `${count(a.count)}×` : "");
     setWhen(el.querySelector("time"), a.last_time);

@@ -20,6 +20,7 @@ use crate::feeds::{Category, Feeds, List};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State};
+use crate::words::{say, words};
 use std::sync::Arc;
 
 /// Characters of a URL that are told.
@@ -176,21 +177,34 @@ impl FeedMatch {
         let (ours, theirs, list) = (Subject::ip(found.ours), theirs(found), &found.list.name);
         let (summary, source, target) = if they_came {
             let port = found.flow.map_or(0, |f| f.server_port);
-            let answered = if severity > Severity::Low { ", and was answered" } else { "" };
-            let summary = format!(
+            let answered = if severity > Severity::Low {
+                words(", and was answered", " en kreeg antwoord")
+            } else {
+                words("", "")
+            };
+            let summary = say!(
                 "{} from list {list} contacted {} port {port}{answered}",
-                found.indicator, found.ours
+                "{} van lijst {list} zocht contact met {} poort {port}{answered}",
+                found.indicator,
+                found.ours;
+                answered
             );
             (summary, theirs, Subject { port: Some(port), ..ours })
         } else {
             let what = found.url.as_ref().unwrap_or(&found.indicator);
             let did = match found.how {
-                "DNS query" => "looked up",
-                "HTTP URL" => "asked for",
-                "JA3" => "encrypts like a program with JA3",
-                _ => "contacted",
+                "DNS query" => words("looked up", "zocht het adres op van"),
+                "HTTP URL" => words("asked for", "vroeg om"),
+                "JA3" => words("encrypts like a program with JA3", "versleutelt als een programma met JA3"),
+                _ => words("contacted", "zocht contact met"),
             };
-            (format!("{} {did} {what}, which is on list {list}", found.ours), ours, theirs)
+            let summary = say!(
+                "{} {did} {what}, which is on list {list}",
+                "{} {did} {what}, dat op lijst {list} staat",
+                found.ours;
+                did
+            );
+            (summary, ours, theirs)
         };
         out.push(between(
             Self::KIND.finding(severity, &parts, summary, evidence),

@@ -21,6 +21,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
 use crate::wire::kerberos::{Exchange, Offers, Principal, Said, error, is_weak};
+use crate::words::say;
 
 settings! {
     /// Settings of `kerberos_abuse`.
@@ -312,25 +313,47 @@ fn finding(
     let Found { way, number, others, example } = found;
     let (summary, threshold) = match way {
         Way::Roast => (
-            format!("{client} collected weakly encrypted tickets of {number} services from {server}"),
+            say!(
+                "{client} collected weakly encrypted tickets of {number} services from {server}",
+                "{client} verzamelde zwak versleutelde tickets van {number} diensten bij {server}"
+            ),
             s.services,
         ),
-        Way::StrongRoast => {
-            (format!("{client} collected tickets of {number} services from {server}"), s.strong_services)
-        }
+        Way::StrongRoast => (
+            say!(
+                "{client} collected tickets of {number} services from {server}",
+                "{client} verzamelde tickets van {number} diensten bij {server}"
+            ),
+            s.strong_services,
+        ),
         Way::AnswerRoast => (
-            format!("{client} got log-in answers of {number} users from {server} without proof"),
+            say!(
+                "{client} got log-in answers of {number} users from {server} without proof",
+                "{client} kreeg van {server} inlogantwoorden van {number} gebruikers zonder bewijs"
+            ),
             s.roasted_users,
         ),
-        Way::Downgrade => {
-            (format!("{client} logged {example} in at {server} with RC4 where AES was used before"), 1)
-        }
-        Way::Guess => {
-            (format!("{client} gave {number} wrong passwords of {others} users to {server}"), s.failures)
-        }
-        Way::Enumerate => {
-            (format!("{client} asked {server} for {number} users that do not exist"), s.unknown_users)
-        }
+        Way::Downgrade => (
+            say!(
+                "{client} logged {example} in at {server} with RC4 where AES was used before",
+                "{client} logde {example} in bij {server} met RC4, waar eerder AES werd gebruikt"
+            ),
+            1,
+        ),
+        Way::Guess => (
+            say!(
+                "{client} gave {number} wrong passwords of {others} users to {server}",
+                "{client} gaf {server} {number} verkeerde wachtwoorden van {others} gebruikers"
+            ),
+            s.failures,
+        ),
+        Way::Enumerate => (
+            say!(
+                "{client} asked {server} for {number} users that do not exist",
+                "{client} vroeg {server} naar {number} gebruikers die niet bestaan"
+            ),
+            s.unknown_users,
+        ),
     };
     let severity = match way {
         Way::StrongRoast | Way::Downgrade => Severity::Medium,

@@ -14,6 +14,7 @@ use super::{Context, Detector, Kind, Texts, evidence};
 use crate::addr::{MacAddr, vendor};
 use crate::alert::{Findings, Severity};
 use crate::observe::{Observation, interest};
+use crate::words::say;
 
 settings! {
     /// Settings of `mac_flood`.
@@ -80,7 +81,10 @@ impl Detector for MacFlood {
         if unreal * 100 < new * u64::from(s.unreal_percent) || !self.pace.due(cx.tick()) {
             return;
         }
-        let summary = format!("{new} hardware addresses never seen before sent frames in ten seconds");
+        let summary = say!(
+            "{new} hardware addresses never seen before sent frames in ten seconds",
+            "{new} netwerkkaarten die nooit eerder zijn gezien verstuurden iets in tien seconden"
+        );
         let evidence = evidence! {
             "stations" => new, "threshold" => s.stations, "unreal" => unreal, "window_s" => 10,
             "unreal_percent_threshold" => s.unreal_percent, "last" => mac.to_string(),

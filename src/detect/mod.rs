@@ -5,6 +5,7 @@ use crate::alert::{Evidence, Finding, Findings, Severity, Subject};
 use crate::feeds::Feeds;
 use crate::observe::Observation;
 use crate::time::Timestamp;
+use crate::words::{Sentence, words};
 use settings::{Problem, Section};
 use std::sync::Arc;
 use window::{Tick, mix};
@@ -173,7 +174,7 @@ pub(crate) use evidence;
 
 impl Kind {
     /// A finding of this kind; the incident is told by the parts.
-    fn finding(&self, severity: Severity, parts: &[u64], summary: String, evidence: Evidence) -> Finding {
+    fn finding(&self, severity: Severity, parts: &[u64], summary: Sentence, evidence: Evidence) -> Finding {
         Finding {
             kind: self.id,
             severity,
@@ -184,6 +185,14 @@ impl Kind {
             evidence,
             mitre: self.mitre,
         }
+    }
+}
+
+/// Where packets come from: the only source, or many.
+fn from_where(sources: u32, last: Ip) -> Sentence {
+    match sources {
+        1 => Sentence::same(last),
+        _ => words("many addresses", "veel adressen").into(),
     }
 }
 

@@ -171,7 +171,7 @@ pub(super) fn canary() -> Vec<Stage> {
             passed: alert.is_some(),
             microseconds: took,
             detail: alert
-                .map_or("nothing was raised".to_owned(), |a| format!("raised {}: {}", a.kind, a.summary)),
+                .map_or("nothing was raised".to_owned(), |a| format!("raised {}: {}", a.kind, a.summary.en)),
         },
     ]
 }

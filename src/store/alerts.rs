@@ -98,6 +98,8 @@ struct Head<'a> {
     target: Option<Subject>,
     #[serde(borrow)]
     summary: Cow<'a, str>,
+    #[serde(borrow, default)]
+    summary_nl: Cow<'a, str>,
     acknowledged: Option<Acknowledgement>,
 }
 
@@ -445,6 +447,7 @@ impl Party {
 fn mentions(head: &Head<'_>, text: &str) -> bool {
     let has = |hay: &str| hay.to_lowercase().contains(text);
     has(&head.summary)
+        || has(&head.summary_nl)
         || has(&head.kind)
         || [&head.source, &head.target].into_iter().flatten().any(|subject| {
             subject.name.as_deref().is_some_and(has)

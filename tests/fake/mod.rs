@@ -267,6 +267,7 @@ pub fn alert(id: u64) -> AlertRecord {
         source: Some(Subject::ip(format!("192.168.1.{}", 1 + id % 20).parse().expect("an address"))),
         target: Some(Subject::endpoint("192.168.1.250".parse().expect("an address"), 22)),
         summary: format!("invented alert {id}"),
+        summary_nl: format!("verzonnen melding {id}"),
         evidence,
         mitre: vec!["T1046".into()],
         acknowledged: None,
