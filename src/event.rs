@@ -33,6 +33,10 @@ pub struct Snapshot {
     pub alerts: Alerts,
     /// Who moves most, over the last minute; at most 10, most bytes first.
     pub top_talkers: Vec<Talker>,
+    /// Outside places that moved most in the last hour; at most 10, most bytes first.
+    pub top_destinations: Vec<Destination>,
+    /// What was spoken most in the last hour; at most 10, most bytes first.
+    pub applications: Vec<Application>,
     /// Who is there.
     pub devices: Devices,
 }
@@ -98,6 +102,8 @@ pub struct Capture {
     pub dropped_per_second: f64,
     /// What this sensor sees, in words: `mirror`, `own`, `one_way`, `silent`, `unknown`.
     pub sees: &'static str,
+    /// What else there is to know of how it sees: `doubled` (each frame comes twice), `tagged` (VLAN), `pppoe`.
+    pub notes: Vec<&'static str>,
 }
 
 /// One interface.
@@ -237,6 +243,42 @@ pub struct Talker {
     pub bytes_out: u64,
 }
 
+/// An outside place: a host, or the hosts of one domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Destination {
+    /// The name that was looked up (DNS) or asked for (TLS, QUIC, HTTP); the registered domain when there were several.
+    pub name: Option<String>,
+    /// The address used last.
+    pub ip: String,
+    /// The address of ours that used it last.
+    pub client: String,
+    /// The name of that.
+    pub client_name: Option<String>,
+    /// Bytes that came from it in the last minute.
+    pub bytes_in_minute: u64,
+    /// Bytes that went to it in the last minute.
+    pub bytes_out_minute: u64,
+    /// Bytes that came from it in the last hour.
+    pub bytes_in_hour: u64,
+    /// Bytes that went to it in the last hour.
+    pub bytes_out_hour: u64,
+}
+
+/// What is spoken, by what was recognised.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Application {
+    /// `https`, `quic`, `dns`, … or the port of what nobody recognised: `tcp/8009`.
+    pub id: String,
+    /// Bytes from outside, or from the server within, in the last minute.
+    pub bytes_in_minute: u64,
+    /// Bytes the other way in the last minute.
+    pub bytes_out_minute: u64,
+    /// Bytes from outside, or from the server within, in the last hour.
+    pub bytes_in_hour: u64,
+    /// Bytes the other way in the last hour.
+    pub bytes_out_hour: u64,
+}
+
 /// Who is there.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Devices {
@@ -246,6 +288,8 @@ pub struct Devices {
     pub online: u64,
     /// First seen in the last 24 hours.
     pub new_today: u64,
+    /// Not yet known to the owner.
+    pub unknown: u64,
     /// At most 24, online ones first, then most recently seen: only in `/api/dashboard`, empty in the event.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub list: Vec<DeviceRecord>,
@@ -302,6 +346,9 @@ pub struct DeviceRecord {
     pub notes: String,
     /// Owner says: tell me when it is gone.
     pub important: bool,
+    /// Owner says that he knows it, or gave it a name; `None` in records of before this was kept.
+    #[serde(default)]
+    pub known: Option<bool>,
     /// The longest silence of the last week, seconds; `None` while none was seen.
     #[serde(default)]
     pub usual_gap_seconds: Option<u32>,
@@ -346,6 +393,12 @@ pub struct DeviceDetails {
     pub peers: Vec<PeerRecord>,
     /// Bytes of the days before this one, latest first, at most 7.
     pub days: Vec<DayRecord>,
+    /// Bytes of the last 24 hours with any, this one included, oldest first.
+    #[serde(default)]
+    pub last_hours: Vec<HourRecord>,
+    /// Registered domains that it looked up lately, most asked first, at most 16.
+    #[serde(default)]
+    pub asked: Vec<AskedRecord>,
 }
 
 /// A trait of a device and where it was seen.
@@ -390,6 +443,28 @@ pub struct DayRecord {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
+}
+
+/// Bytes of one hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct HourRecord {
+    /// Start of the hour, UTC.
+    pub hour: WallTime,
+    /// Bytes received, to the KiB.
+    pub bytes_in: u64,
+    /// Bytes sent, to the KiB.
+    pub bytes_out: u64,
+}
+
+/// A domain that a device looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct AskedRecord {
+    /// The registered domain.
+    pub domain: String,
+    /// How often lately: halved every day.
+    pub times: u32,
+    /// The hour in which it last did.
+    pub last_hour: WallTime,
 }
 
 /// A name and where it came from.

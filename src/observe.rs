@@ -545,6 +545,14 @@ pub struct SensorSecond {
     pub ack_gaps: u64,
     /// TCP segments with payload seen.
     pub tcp_data: u64,
+    /// Frames with a VLAN tag.
+    pub tagged: u64,
+    /// Frames of a PPPoE session.
+    pub pppoe: u64,
+    /// Of a sample of TCP segments with payload: how many were looked at, and how many had come by a moment before.
+    pub sampled: u32,
+    /// See `sampled`.
+    pub repeated: u32,
     /// TCP flows alive with packets one way only, and both ways, seen in this second.
     pub one_way_flows: u32,
     /// See `one_way_flows`.

@@ -174,14 +174,22 @@ fn a_client_that_asks_first_is_told_to_go_on() {
     assert_eq!(read(&mut stream, false).status, 201);
 }
 
+/// Where the document has its script from.
+fn script(fake: &fake::Fake) -> String {
+    let document = get(fake.address, "/").body;
+    let (_, from) = document.split_once("<script type=\"module\" src=\"").expect("a script");
+    format!("/{}", from.split_once('"').expect("its end").0)
+}
+
 #[test]
 fn every_answer_tells_browsers_to_run_nothing_else() {
     let fake = fake::start(|_| {});
-    for path in ["/", "/api/dashboard", "/nothing", "/static/app.js"] {
+    for path in ["/", "/api/dashboard", "/nothing", &script(&fake)] {
         let answer = get(fake.address, path);
         let policy = answer.header("content-security-policy");
         assert!(
-            policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"),
+            policy.starts_with("default-src 'none'; script-src 'self' 'sha256-")
+                && !policy.contains("unsafe"),
             "{path}"
         );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -191,23 +199,38 @@ fn every_answer_tells_browsers_to_run_nothing_else() {
 }
 
 #[test]
-fn files_are_asked_for_again_only_when_they_changed() {
+fn a_document_is_asked_for_again_and_what_it_names_is_kept_forever() {
     let fake = fake::start(|_| {});
-    let first = get(fake.address, "/static/app.js");
-    let more = format!("if-none-match: {}\r\n", first.header("etag"));
-    let again = ask(fake.address, "GET", "/static/app.js", &more, None);
-    assert_eq!((first.status, again.status, again.body.as_str()), (200, 304, ""));
-    assert_eq!(again.header("etag"), first.header("etag"));
+    for (path, cache) in [
+        ("/", "no-cache"),
+        ("/api/openapi.json", "no-cache"),
+        (&script(&fake), "public, max-age=31536000, immutable"),
+    ] {
+        let first = get(fake.address, path);
+        let more = format!("if-none-match: {}\r\n", first.header("etag"));
+        let again = ask(fake.address, "GET", path, &more, None);
+        assert_eq!((first.status, again.status, again.body.as_str()), (200, 304, ""), "{path}");
+        assert_eq!(
+            (again.header("etag"), again.header("cache-control")),
+            (first.header("etag"), cache),
+            "{path}"
+        );
+    }
+    let gone = get(fake.address, "/static/app-000000000000.js");
+    assert_eq!((gone.status, gone.header("cache-control")), (404, "no-store"), "an older page's script");
+    assert_eq!(get(fake.address, "/static/openapi.json").status, 404);
 }
 
 #[test]
 fn files_are_compressed_for_those_that_take_it_and_the_same_inside() {
     let fake = fake::start(|_| {});
-    let plain = get(fake.address, "/static/app.js");
+    let path = script(&fake);
+    let plain = get(fake.address, &path);
     let mut stream = connect(fake.address);
-    let request = b"GET /static/app.js HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-        accept-encoding: br, gzip\r\n\r\n";
-    stream.write_all(request).expect("sent");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept-encoding: br, gzip\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
     let end = 4 + answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
@@ -218,10 +241,10 @@ fn files_are_compressed_for_those_that_take_it_and_the_same_inside() {
     assert_eq!(inside, plain.body);
     assert!(answer.len() < plain.body.len() / 2);
     assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
-    let packed = ask(fake.address, "HEAD", "/static/app.js", "accept-encoding: gzip\r\n", None);
+    let packed = ask(fake.address, "HEAD", &path, "accept-encoding: gzip\r\n", None);
     assert_ne!(packed.header("etag"), plain.header("etag"), "each encoding has its own");
     let more = format!("accept-encoding: gzip\r\nif-none-match: {}\r\n", packed.header("etag"));
-    assert_eq!(ask(fake.address, "GET", "/static/app.js", &more, None).status, 304);
+    assert_eq!(ask(fake.address, "GET", &path, &more, None).status, 304);
 }
 
 #[test]

@@ -47,8 +47,11 @@ const VERSATILE: [Kind; 9] = [
 impl Engine {
     /// The flow in `slot` named its server.
     pub(super) fn told_name(&mut self, slot: u32, name: Option<&str>) {
-        let Engine { flows, known, watch, now, .. } = self;
+        let Engine { flows, known, reach, watch, now, .. } = self;
         if let (Some(name), Some(flow)) = (name, flows.at_mut(slot)) {
+            if !flow.inside[1] && known.asked_as(flow.server).is_none() {
+                reach.called(flow.server, name);
+            }
             flow.told = tell(known, watch, *now, flow, Some(name), false);
         }
     }

@@ -157,6 +157,8 @@ impl Engine {
         if port == 53 {
             if message.response {
                 self.learn_names(message);
+            } else if let Some(question) = &message.question {
+                self.known.asked(client, question.name.as_str());
             }
             self.tell(&Observation::Dns(&seen));
         } else {

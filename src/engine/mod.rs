@@ -29,6 +29,7 @@ use crate::table::crowd::{self, Stations};
 use crate::table::devices::DeviceKey;
 use crate::table::flows::{Flow, FlowKey, Flows, Inspect, State, proto};
 use crate::table::habits::Rules;
+use crate::table::reach::Reach;
 use crate::table::reassembly::{Fragments, Odd};
 use crate::table::{Caps, Known, Lookup};
 use crate::time::{SECOND, Timestamp};
@@ -38,7 +39,7 @@ use habits::PER_SECOND;
 use inspect::Readers;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use view::View;
+use view::{Copies, View, is_pppoe};
 use watch::Watch;
 
 /// Seconds of traffic kept at one-second resolution for the first screen.
@@ -115,6 +116,7 @@ pub struct Engine {
     counters: Counters,
     flows: Flows,
     known: Known,
+    reach: Reach,
     fragments: Option<Box<Fragments>>,
     loose: crowd::Loose,
     stations: Stations,
@@ -130,6 +132,7 @@ pub struct Engine {
     sensor: SensorSecond,
     live: bool,
     view: View,
+    copies: Copies,
     point: TrafficPoint,
     ten_seconds: TrafficPoint,
     history: VecDeque<TrafficPoint>,
@@ -162,6 +165,7 @@ impl Engine {
             counters: Counters::default(),
             flows: Flows::new(caps.flows),
             known,
+            reach: Reach::new(caps.places),
             fragments: Some(Box::new(Fragments::new(caps.fragment_bytes))),
             loose: crowd::Loose::default(),
             stations: Stations::default(),
@@ -177,6 +181,7 @@ impl Engine {
             sensor: SensorSecond { live: settings.live, ..SensorSecond::default() },
             live: settings.live,
             view: View::default(),
+            copies: Copies::default(),
             point: TrafficPoint::default(),
             ten_seconds: TrafficPoint::default(),
             history: VecDeque::new(),
@@ -303,6 +308,8 @@ impl Engine {
             Body::Ip(ip) => {
                 let mac = if ip.depth == 0 { packet.src_mac } else { MacAddr::NONE };
                 let vlan = if packet.vlan == 0 { frame.vlan } else { packet.vlan };
+                self.sensor.tagged += u64::from(vlan != 0);
+                self.sensor.pppoe += u64::from(ip.depth > 0 && is_pppoe(frame));
                 self.on_ip(Carried { ip, mac, vlan });
             }
             Body::Other(_) => self.count_traffic(true, true, frame.wire_len),
@@ -464,7 +471,9 @@ impl Engine {
         let mut steps = (self.flows.len() * seconds).div_ceil(LONGEST_GAP as usize).max(256);
         let (mut due, today) = (std::mem::take(&mut self.due), self.known.habits.day());
         loop {
-            let gone = self.flows.sweep(&mut steps, |key, flow| {
+            let Engine { flows, known, reach, .. } = self;
+            let gone = flows.sweep(&mut steps, |key, flow| {
+                reach.count(now, flow, |ip| known.asked_as(ip));
                 if due.len() < PER_SECOND && habits::is_due(flow, today) {
                     due.push(*key);
                 }
@@ -482,13 +491,14 @@ impl Engine {
         self.due = due;
         (self.sensor.one_way_flows, self.sensor.two_way_flows) = (one_way, two_way);
         let mut steps = (self.known.hosts.len() * seconds).div_ceil(64).max(64);
-        let over = |_: &Ip, h: &crate::table::hosts::Host| {
+        let over = |_: &Ip, h: &mut crate::table::hosts::Host| {
             now.since(h.last_sent_at.max(h.first_at)) > HOST_LIFE[usize::from(!h.inside)]
         };
         while self.known.hosts.sweep(&mut steps, over).is_some() {}
     }
 
     fn tell_ended(&mut self, mut flow: Flow) {
+        self.reach.count(self.now, &mut flow, |ip| self.known.asked_as(ip));
         if !flow.inspect.has(Inspect::ENDED) {
             flow.inspect.set(Inspect::ENDED);
             self.known.moved(&flow);

@@ -4,7 +4,9 @@ use super::Engine;
 use crate::addr::{Ip, vendor};
 use crate::alert::Mute;
 use crate::counters::Counters;
-use crate::event::{DeviceRecord, Devices, Learning, Talker, Traffic, TrafficPoint};
+use crate::event::{
+    Application, Destination, DeviceRecord, Devices, Learning, Talker, Traffic, TrafficPoint,
+};
 use crate::table::Lookup;
 use crate::table::devices::{Device, DeviceChange, DeviceKey};
 use crate::table::hosts::{Host, recent_since};
@@ -159,6 +161,16 @@ impl Engine {
         (since, talkers)
     }
 
+    /// The outside places that moved most in the last hour.
+    pub fn destinations(&self, limit: usize) -> Vec<Destination> {
+        self.reach.destinations(self.now, limit, |ip| self.known.name_of(ip).map(str::to_owned))
+    }
+
+    /// What was spoken most in the last hour, by bytes of TCP and UDP.
+    pub fn applications(&self, limit: usize) -> Vec<Application> {
+        self.reach.applications(self.now, limit)
+    }
+
     fn talker(&self, ip: Ip, host: &Host) -> Talker {
         Talker {
             ip: ip.to_string(),
@@ -181,6 +193,7 @@ impl Engine {
             devices.total += 1;
             devices.online += u64::from(self.known.is_online(device));
             devices.new_today += u64::from(device.first_seen.micros() > today);
+            devices.unknown += u64::from(!device.is_known());
         }
         if list > 0 {
             devices.list = self.newest_devices(list);
@@ -272,5 +285,10 @@ impl Engine {
     /// broadcast only), `one_way` (one direction of others' connections), `silent`, or `unknown` while it is too early.
     pub fn sees(&self) -> &'static str {
         self.view.verdict()
+    }
+
+    /// What else there is to know of how it sees: `doubled`, `tagged`, `pppoe`.
+    pub fn sees_notes(&self) -> Vec<&'static str> {
+        self.view.notes()
     }
 }

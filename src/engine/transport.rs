@@ -34,6 +34,10 @@ impl Engine {
         let ack = (segment.flags & flag::ACK != 0).then_some(segment.ack);
         self.sensor.ack_gaps += u64::from(flow.follow(side, segment.seq, ack, length));
         self.sensor.tcp_data += u64::from(segment.payload_len > 0);
+        if let Some(came) = self.copies.look(now, segment) {
+            self.sensor.sampled += 1;
+            self.sensor.repeated += u32::from(came);
+        }
         let step = flow.tcp_step(side, segment.flags);
         self.account(slot, side, carried);
         if opens && self.flows.at(slot).is_some_and(|f| f.packets_up == 1) {

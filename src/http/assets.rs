@@ -1,75 +1,66 @@
-//! The page and its files, part of the binary, and the API's description.
+//! The page and its files, part of the binary as `build.rs` packs them, and the API's description.
 
 use super::State;
 use super::answer::{self, Answer, Refusal};
 use super::password::digest_bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::read::GzDecoder;
 use http_types::StatusCode;
 use hyper::body::Bytes;
-use std::io::Write as _;
-use std::sync::OnceLock;
+use std::io::Read as _;
 use tide::{Request, Response};
 
-macro_rules! files {
-    ($($name:literal)*) => {
-        &[$(($name, include_bytes!(concat!("../../assets/", $name)))),*]
-    };
+/// A file of the page. Only its compressed form is kept: nearly every browser takes it.
+struct Packed {
+    name: &'static str,
+    /// Of the content, plain.
+    digest: &'static str,
+    gzip: &'static [u8],
 }
 
-/// Everything under `/static/`.
-const FILES: &[(&str, &[u8])] = files! {
-    "actions.js" "alert_detail.js" "api.js" "app.css" "app.js" "chart.js" "dom.js" "favicon.svg"
-    "format.js" "i18n.js" "icons.js" "keys.js" "kinds.js" "parts.js" "places.js" "search.js" "state.js" "theme.js"
-    "traffic.js" "view_alerts.js" "view_device.js" "view_devices.js" "view_health.js" "view_login.js"
-    "view_overview.js" "view_settings.js" "words_alerts.js" "words_devices.js" "words_frame.js" "words_health.js"
-    "words_overview.js" "words_settings.js"
-};
+include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-const INDEX: &[u8] = include_bytes!("../../assets/index.html");
-const OPENAPI: &[u8] = include_bytes!("../../assets/openapi.json");
+/// For what carries its content's digest in its name: it never changes, so nobody asks for it twice.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// For what keeps its name: the browser keeps it and asks each time whether it is still the same.
+const ASK_AGAIN: &str = "no-cache";
+/// The one file that is no file of the page.
+const OPENAPI: &str = "openapi.json";
 
-/// A file as it is served: plain, and compressed once somebody asks.
-struct File {
-    body: &'static [u8],
-    etag: String,
-    /// Made at the first request that takes it and kept: 70 KB for the whole page. Empty: not worth it.
-    gzip: OnceLock<Bytes>,
-}
-
-impl File {
-    fn new(body: &'static [u8]) -> Self {
-        File { body, etag: digest_bytes(body)[..16].to_owned(), gzip: OnceLock::new() }
+impl Packed {
+    fn named(name: &str) -> Option<&'static Self> {
+        FILES.iter().find(|file| file.name == name)
     }
 
-    fn gzip(&self) -> &Bytes {
-        self.gzip.get_or_init(|| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-            let packed = encoder.write_all(self.body).and_then(|()| encoder.finish());
-            packed.ok().filter(|p| p.len() < self.body.len()).map(Bytes::from).unwrap_or_default()
-        })
+    /// As it was before it was packed, for the few that do not take gzip.
+    fn plain(&self) -> Vec<u8> {
+        let mut plain = Vec::new();
+        GzDecoder::new(self.gzip).read_to_end(&mut plain).expect("build.rs packed it");
+        plain
     }
 
-    /// The browser keeps files and asks each time whether they are still the same, so an update shows at once.
-    fn answer(&self, request: &Request<State>, media_type: &'static str) -> Response {
-        let gzip = accepts_gzip(request) && !self.gzip().is_empty();
+    fn answer(&self, request: &Request<State>, cache: &'static str) -> Response {
+        let gzip = accepts_gzip(request);
         // Two encodings are two representations: each has its tag (RFC 9110, 8.8.3.3).
-        let etag = if gzip { format!("\"{}-gz\"", self.etag) } else { format!("\"{}\"", self.etag) };
-        let known =
-            request.header("if-none-match").is_some_and(|v| v.as_str().split(',').any(|e| e.trim() == etag));
-        let mut response = match (known, gzip) {
+        let etag = format!("\"{}{}\"", self.digest, if gzip { "-gz" } else { "" });
+        let mut response = match (knows(request, &etag), gzip) {
             (true, _) => Response::new(StatusCode::NotModified),
-            (false, true) => answer::bytes(media_type, self.gzip().clone()),
-            (false, false) => answer::bytes(media_type, Bytes::from_static(self.body)),
+            (false, true) => {
+                let mut response = answer::bytes(media_type(self.name), Bytes::from_static(self.gzip));
+                response.insert_header("content-encoding", "gzip");
+                response
+            }
+            (false, false) => answer::bytes(media_type(self.name), self.plain()),
         };
-        if gzip && !known {
-            response.insert_header("content-encoding", "gzip");
-        }
         response.insert_header("etag", etag);
         response.insert_header("vary", "accept-encoding");
-        response.insert_header("cache-control", "no-cache");
+        response.insert_header("cache-control", cache);
         response
     }
+}
+
+/// Whether the browser holds what `etag` names.
+fn knows(request: &Request<State>, etag: &str) -> bool {
+    request.header("if-none-match").is_some_and(|v| v.as_str().split(',').any(|e| e.trim() == etag))
 }
 
 /// Whether `gzip` is named and not refused with `q=0`.
@@ -102,31 +93,36 @@ fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// GET of any page: the same document, whose script shows what the path asks for.
+/// GET of any page: the same document, whose script shows what the path asks for. It fits one packet as it is.
 pub async fn page(request: Request<State>) -> Answer {
-    static FILE: OnceLock<File> = OnceLock::new();
-    Ok(FILE.get_or_init(|| File::new(INDEX)).answer(&request, media_type("index.html")))
+    let etag = format!("\"{}\"", &digest_bytes(DOCUMENT.as_bytes())[..16]);
+    let mut response = match knows(&request, &etag) {
+        true => Response::new(StatusCode::NotModified),
+        false => answer::bytes(media_type("index.html"), DOCUMENT),
+    };
+    response.insert_header("etag", etag);
+    response.insert_header("cache-control", ASK_AGAIN);
+    Ok(response)
 }
 
 /// GET `/static/{name}`.
 pub async fn file(request: Request<State>) -> Answer {
-    static ALL: OnceLock<Vec<File>> = OnceLock::new();
     let name = request.param("name").unwrap_or_default();
-    let at = FILES.iter().position(|(n, _)| *n == name).ok_or_else(|| Refusal::missing("file"))?;
-    let all = ALL.get_or_init(|| FILES.iter().map(|(_, body)| File::new(body)).collect());
-    Ok(all[at].answer(&request, media_type(name)))
+    let file = Packed::named(name).filter(|file| file.name != OPENAPI);
+    Ok(file.ok_or_else(|| Refusal::missing("file"))?.answer(&request, FOREVER))
 }
 
 /// GET `/favicon.ico`, which browsers ask for unasked.
 pub async fn icon(_: Request<State>) -> Answer {
     let mut response = Response::new(StatusCode::SeeOther);
-    response.insert_header("location", "/static/favicon.svg");
+    let icon = FILES.iter().find(|file| file.name.starts_with("favicon-")).expect("build.rs packs it");
+    response.insert_header("location", format!("/static/{}", icon.name));
     Ok(response)
 }
 
 /// GET `/api/openapi.json`.
-pub async fn openapi(_: Request<State>) -> Answer {
-    Ok(answer::bytes("application/json", Bytes::from_static(OPENAPI)))
+pub async fn openapi(request: Request<State>) -> Answer {
+    Ok(Packed::named(OPENAPI).expect("build.rs packs it").answer(&request, ASK_AGAIN))
 }
 
 #[cfg(test)]
@@ -134,21 +130,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_page_is_in_the_table_with_a_media_type() {
-        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/assets")).expect("the folder");
-        let names = folder.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
-        let not_served = ["index.html", "openapi.json", "screenshots", "vendors.bin", "vendors.py"];
-        let mut there: Vec<String> = names.filter(|n| !not_served.contains(&n.as_str())).collect();
-        there.sort();
-        assert_eq!(there, FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-        assert!(there.iter().all(|name| media_type(name) != "application/octet-stream"), "{there:?}");
+    fn the_document_names_every_file_and_each_has_a_media_type() {
+        for file in FILES.iter().filter(|file| file.name != OPENAPI) {
+            assert!(DOCUMENT.contains(&format!("\"static/{}\"", file.name)), "{}", file.name);
+            assert_ne!(media_type(file.name), "application/octet-stream", "{}", file.name);
+            assert!(file.name.contains(&file.digest[..12]), "{} is named by its content", file.name);
+            assert_eq!(file.digest, &digest_bytes(&file.plain())[..16], "{}", file.name);
+        }
     }
 
     #[test]
     fn the_whole_page_is_small_on_the_wire() {
-        let files = FILES.iter().map(|(_, body)| *body).chain([INDEX]);
-        let sent: usize = files.map(|body| File::new(body).gzip().len()).sum();
-        assert!((10_000..150_000).contains(&sent), "{sent} bytes");
+        let files = FILES.iter().filter(|file| file.name != OPENAPI).map(|file| file.gzip.len());
+        let sent = files.sum::<usize>() + DOCUMENT.len();
+        assert!((10_000..140_000).contains(&sent), "{sent} bytes");
+        assert!(DOCUMENT.len() < 1400, "the document fits one packet: {} bytes", DOCUMENT.len());
     }
 
     #[test]

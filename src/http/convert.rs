@@ -32,12 +32,17 @@ const READ: [&str; 9] = [
     "sec-fetch-site",
 ];
 
-/// What every answer says to browsers: run nothing but our own files, show us in no frame, tell nobody.
+/// What every answer says to browsers: run nothing but our own files (and the line that the document opens with, by the
+/// digest that build.rs made of it), show us in no frame, tell nobody.
 const SENT: [(&str, &str); 4] = [
     (
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; manifest-src 'self'",
+        concat!(
+            "default-src 'none'; script-src 'self' ",
+            env!("PAGE_INLINE"),
+            "; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'self'; \
+             frame-ancestors 'none'; manifest-src 'self'"
+        ),
     ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),

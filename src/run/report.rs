@@ -62,11 +62,14 @@ impl Monitor {
                 packets_per_second: last.packets() as f64,
                 dropped_per_second: last.dropped as f64,
                 sees: self.engine.sees(),
+                notes: self.engine.sees_notes(),
             },
             traffic: self.engine.traffic(true),
             system: self.system.clone(),
             alerts: event::Alerts { open: self.store.open_counts(), recent: self.recent.clone() },
             top_talkers: self.engine.talkers(TALKERS),
+            top_destinations: self.engine.destinations(TALKERS),
+            applications: self.engine.applications(TALKERS),
             devices: self.engine.devices_now(DEVICES),
         }
     }
@@ -90,6 +93,7 @@ impl Monitor {
                 "rejected_by_reason": rejected,
                 "dropped": interfaces.iter().map(|i| i.dropped).sum::<u64>(),
                 "sees": self.engine.sees(),
+                "notes": self.engine.sees_notes(),
                 "interfaces": interfaces,
             },
             "system": self.system,

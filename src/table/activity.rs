@@ -1,7 +1,8 @@
 //! What a device does: at which hours, how long it is silent, on which ports it answers, with whom it moves most bytes.
 //!
 //! All of it has a fixed size: 56 bytes for the hours and silences of every device, and for those that take part in
-//! connections a box with at most `MAX_SERVICES` ports, `MAX_PEERS` peers and `MAX_DAYS` days. Nothing here is touched per packet: presence
+//! connections a box with at most `MAX_SERVICES` ports, `MAX_PEERS` peers, `MAX_DAYS` days, 216 bytes for the last 24 hours,
+//! and `MAX_ASKED` domains for those that ask for names (0.7 KB as names are, 1.4 KB at the most). Nothing here is touched per packet: presence
 //! moves once a minute, the rest when a flow is answered or over.
 
 use crate::addr::Ip;
@@ -13,6 +14,12 @@ const MAX_SERVICES: usize = 16;
 const MAX_PEERS: usize = 8;
 /// Days of bytes kept, without the running one.
 const MAX_DAYS: usize = 7;
+/// Hours of bytes kept, the running one included.
+const HOURS: usize = 24;
+/// Domains remembered that a device asked for; the one not asked for longest makes room.
+const MAX_ASKED: usize = 16;
+/// Longest domain that is remembered, bytes.
+const MAX_DOMAIN: usize = 64;
 /// What an hour of presence adds to its slot; each day takes an eighth. A device that is there every day tends to 248.
 const PRESENT: u8 = 31;
 
@@ -108,6 +115,65 @@ pub struct Activity {
     pub peers: Vec<(Ip, u64)>,
     /// Bytes received and sent on the days before this one, latest first: day (since 1970), received, sent.
     pub days: Vec<(i64, u64, u64)>,
+    /// Bytes by the hour.
+    pub hours: Hours,
+    /// Domains that it asked for: how often (halved every day), and in which hour last; most often first.
+    pub asked: Vec<(Box<str>, u32, i32)>,
+}
+
+/// KiB received and sent in each of the last hours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hours {
+    /// Hour (since 1970) of the latest one that is over.
+    last: i32,
+    kib: [[u32; 2]; HOURS],
+    /// Bytes of the day when the running hour began.
+    base: [u64; 2],
+}
+
+impl Hours {
+    /// The hour is over: the bytes of the day so far, and whether the day is over too.
+    pub fn close(&mut self, hour: i64, today: [u64; 2], day_over: bool) {
+        let moved = self.running(today);
+        self.set(hour, moved);
+        self.base = if day_over { [0; 2] } else { today };
+    }
+
+    /// Bytes of the running hour.
+    pub fn running(&self, today: [u64; 2]) -> [u64; 2] {
+        [0, 1].map(|way| today[way].saturating_sub(self.base[way]))
+    }
+
+    /// Begins an hour of which nothing is known: after a restart, or when the clock was set back.
+    pub fn begin(&mut self, today: [u64; 2]) {
+        self.base = today;
+    }
+
+    /// An hour that is over, from here or from the store; hours come in their order.
+    pub fn set(&mut self, hour: i64, bytes: [u64; 2]) {
+        let hour = i32::try_from(hour).unwrap_or(0);
+        let passed = hour.saturating_sub(self.last).clamp(0, HOURS as i32);
+        for back in 0..passed {
+            self.kib[(hour - back).rem_euclid(HOURS as i32) as usize] = [0; 2];
+        }
+        if passed > 0 {
+            self.last = hour;
+            let kib = bytes.map(|n| u32::try_from(n.div_ceil(1024)).unwrap_or(u32::MAX));
+            self.kib[hour.rem_euclid(HOURS as i32) as usize] = kib;
+        }
+    }
+
+    /// The hours that are over with bytes in them, of the 23 before `now` (hour since 1970), oldest first.
+    pub fn over(&self, now: i64) -> impl Iterator<Item = (i64, [u64; 2])> {
+        let hours = (now - HOURS as i64 + 1)..now;
+        let last = i64::from(self.last);
+        let kept = hours.filter(move |hour| *hour <= last && *hour > last - HOURS as i64);
+        let bytes = kept.map(|hour| {
+            let kib = self.kib[hour.rem_euclid(HOURS as i64) as usize];
+            (hour, kib.map(|n| u64::from(n) << 10))
+        });
+        bytes.filter(|(_, bytes)| *bytes != [0; 2])
+    }
 }
 
 impl Activity {
@@ -152,6 +218,30 @@ impl Activity {
         }
     }
 
+    /// It asked for a name of this domain.
+    pub fn asks(&mut self, domain: &str, hour: i64) {
+        let hour = i32::try_from(hour).unwrap_or(0);
+        let mut at = match self.asked.iter().position(|(known, ..)| **known == *domain) {
+            Some(at) => at,
+            None if domain.len() > MAX_DOMAIN => return,
+            None => {
+                if self.asked.len() >= MAX_ASKED
+                    && let Some(oldest) = (0..MAX_ASKED).min_by_key(|i| (self.asked[*i].2, self.asked[*i].1))
+                {
+                    self.asked.remove(oldest);
+                }
+                self.asked.push((domain.into(), 0, hour));
+                self.asked.len() - 1
+            }
+        };
+        self.asked[at].1 = self.asked[at].1.saturating_add(1);
+        self.asked[at].2 = hour;
+        while at > 0 && self.asked[at - 1].1 < self.asked[at].1 {
+            self.asked.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+
     /// A day is over.
     pub fn close_day(&mut self, day: i64, received: u64, sent: u64) {
         self.days.retain(|(d, ..)| *d < day);
@@ -159,6 +249,9 @@ impl Activity {
         self.days.truncate(MAX_DAYS);
         for (_, bytes) in &mut self.peers {
             *bytes /= 2;
+        }
+        for (_, times, _) in &mut self.asked {
+            *times = times.div_ceil(2);
         }
     }
 
@@ -175,6 +268,18 @@ impl Activity {
         for (ip, bytes) in other.peers {
             self.talked(ip, bytes);
         }
+        for (domain, times, hour) in other.asked {
+            self.restore_asked(&domain, times, i64::from(hour));
+        }
+    }
+
+    /// A domain of a stored record.
+    pub fn restore_asked(&mut self, domain: &str, times: u32, hour: i64) {
+        self.asks(domain, hour);
+        if let Some(known) = self.asked.iter_mut().find(|(known, ..)| **known == *domain) {
+            known.1 = known.1.saturating_add(times.saturating_sub(1));
+        }
+        self.asked.sort_by_key(|(_, times, _)| std::cmp::Reverse(*times));
     }
 }
 
@@ -227,6 +332,44 @@ mod tests {
         assert_eq!(a.services.len(), MAX_SERVICES);
         assert!(a.serves(22, true, false, 2) && !a.serves(22, true, false, 3) && a.serves(22, true, true, 3));
         assert_eq!(a.services.len(), MAX_SERVICES);
+    }
+
+    #[test]
+    fn the_last_24_hours_are_kept_and_older_ones_forgotten() {
+        let mut hours = Hours::default();
+        let mut today = [0, 0];
+        for hour in 480_000..480_050i64 {
+            today = [today[0] + (hour as u64 - 479_999) * 1024, today[1] + 1];
+            let day_over = (hour + 1) % 24 == 0;
+            hours.close(hour, today, day_over);
+            today = if day_over { [0, 0] } else { today };
+        }
+        let over: Vec<_> = hours.over(480_050).collect();
+        assert_eq!(
+            (over.len(), over[0], over[22]),
+            (23, (480_027, [28 * 1024, 1024]), (480_049, [50 * 1024, 1024]))
+        );
+        assert_eq!(hours.over(480_060).count(), 13, "ten hours of silence later");
+        assert_eq!(hours.over(480_100).count(), 0);
+        hours.begin([9 * 1024, 0]);
+        hours.close(480_070, [16 * 1024, 0], false);
+        assert_eq!(
+            hours.over(480_071).collect::<Vec<_>>(),
+            [(480_048, [49 * 1024, 1024]), (480_049, [50 * 1024, 1024]), (480_070, [7 * 1024, 0])]
+        );
+    }
+
+    #[test]
+    fn the_domains_asked_for_most_stay_and_the_oldest_make_room() {
+        let mut a = Activity::default();
+        for n in 0..100 {
+            a.asks(&format!("site{n}.example"), 480_000 + n);
+            a.asks("mail.example", 480_000 + n);
+        }
+        assert_eq!((a.asked.len(), &*a.asked[0].0, a.asked[0].1), (MAX_ASKED, "mail.example", 100));
+        assert!(a.asked.iter().any(|(d, ..)| &**d == "site99.example"));
+        a.asks(&"x".repeat(200), 480_200);
+        assert!(a.asked.iter().all(|(d, ..)| d.len() <= MAX_DOMAIN));
     }
 
     proptest! {

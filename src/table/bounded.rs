@@ -184,12 +184,12 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
 
     /// Looks at the next `steps` slots, in turn from call to call, and takes out one entry that is `over`, if it meets
     /// one: call again until it returns `None` or the turn's work is done. The steps left are written back.
-    pub fn sweep(&mut self, steps: &mut usize, mut over: impl FnMut(&K, &V) -> bool) -> Option<(K, V)> {
+    pub fn sweep(&mut self, steps: &mut usize, mut over: impl FnMut(&K, &mut V) -> bool) -> Option<(K, V)> {
         while *steps > 0 && !self.slab.is_empty() {
             *steps -= 1;
             let slot = self.swept % self.slab.len();
             self.swept = slot + 1;
-            if self.slab[slot].as_ref().is_some_and(|e| over(&e.key, &e.value)) {
+            if self.slab[slot].as_mut().is_some_and(|e| over(&e.key, &mut e.value)) {
                 return self.remove_at(Slot::try_from(slot).unwrap_or(Slot::MAX));
             }
         }
@@ -234,7 +234,7 @@ mod tests {
         let mut gone = 0;
         for _ in 0..10 {
             let mut steps = 10;
-            while table.sweep(&mut steps, |k, ()| k % 2 == 0).is_some() {
+            while table.sweep(&mut steps, |k, _| k % 2 == 0).is_some() {
                 gone += 1;
             }
         }

@@ -1,15 +1,17 @@
 //! Devices: stations of our own network, by the MAC address they were first met with (by IP address where the link shows
 //! no MAC).
 //!
-//! Memory of one: about 350 bytes by itself, which is all that a made-up station of a flood has; about 1 KB for a phone
-//! or a computer with names, traits, ports, peers and a week of days; 5 KB at the most, when every list is full of the
-//! longest texts. A full table of 2,048 ordinary devices takes 2 MB.
+//! Memory of one: about 350 bytes by itself, which is all that a made-up station of a flood has; about 1.9 KB for a
+//! phone or a computer with names, traits, ports, peers, a week of days, a day of hours and the domains it asks for; 6.5 KB at
+//! the most, when every list is full of the longest texts. A full table of 1,152 ordinary devices takes 2.1 MB.
 
 use super::activity::{Activity, Presence, Service};
 use super::kinds::{self, Clue};
 use super::traits::{self, Source, Traits};
 use crate::addr::{Ip, MacAddr, vendor};
-use crate::event::{DayRecord, DeviceDetails, DeviceRecord, NameRecord, PeerRecord, ServiceRecord};
+use crate::event::{
+    AskedRecord, DayRecord, DeviceDetails, DeviceRecord, HourRecord, NameRecord, PeerRecord, ServiceRecord,
+};
 use crate::time::{SECOND, Timestamp, WallTime};
 
 /// Addresses remembered per device; a router or a container host has more, its oldest fall out.
@@ -100,6 +102,8 @@ pub struct DeviceChange {
     pub notes: Option<String>,
     /// Important.
     pub important: Option<bool>,
+    /// The owner knows it; giving it a name says so too.
+    pub known: Option<bool>,
 }
 
 /// One device.
@@ -133,8 +137,8 @@ pub struct Device {
     pub face_at: Timestamp,
     /// DHCP faces that it has had, as numbers, at most four.
     pub faces: Vec<u64>,
-    /// Day (since 1970) that the byte counts are of.
-    day: i64,
+    /// Hour (since 1970) that was counted in last; the byte counts are of its day.
+    hour: i64,
     bytes_in_today: u64,
     bytes_out_today: u64,
     activity: Option<Box<Activity>>,
@@ -146,6 +150,7 @@ pub struct Device {
     given: Option<Box<str>>,
     notes: Box<str>,
     important: bool,
+    known: bool,
     must_stay: bool,
     /// Something that tells its kind has changed.
     unjudged: bool,
@@ -171,7 +176,7 @@ impl Device {
             apart: false,
             face_at: now,
             faces: Vec::new(),
-            day: wall.secs().div_euclid(86_400),
+            hour: wall.secs().div_euclid(3600),
             bytes_in_today: 0,
             bytes_out_today: 0,
             activity: None,
@@ -183,29 +188,53 @@ impl Device {
             given: None,
             notes: "".into(),
             important: false,
+            known: false,
             must_stay: false,
             unjudged: true,
             dirty: true,
         }
     }
 
-    /// Counts bytes of today; `offset` is wall time minus engine time.
+    /// Counts bytes of today; `hour` is since 1970.
     #[inline]
-    pub fn count(&mut self, day: i64, received: u32, sent: u32) {
-        if day != self.day {
-            self.begin_day(day);
+    pub fn count(&mut self, hour: i64, received: u32, sent: u32) {
+        if hour != self.hour {
+            self.begin_hour(hour);
         }
         self.bytes_in_today += u64::from(received);
         self.bytes_out_today += u64::from(sent);
     }
 
     #[cold]
-    fn begin_day(&mut self, day: i64) {
-        let (before, received, sent) = (self.day, self.bytes_in_today, self.bytes_out_today);
-        (self.day, self.bytes_in_today, self.bytes_out_today) = (day, 0, 0);
-        if received + sent > 0 && day > before {
-            self.activity().close_day(before, received, sent);
+    fn begin_hour(&mut self, hour: i64) {
+        let before = std::mem::replace(&mut self.hour, hour);
+        let [received, sent] = self.today();
+        let (day, new_day) = (before.div_euclid(24), hour.div_euclid(24) != before.div_euclid(24));
+        if received + sent > 0 {
+            let hours = &mut self.activity().hours;
+            if hour > before {
+                hours.close(before, [received, sent], new_day)
+            } else {
+                hours.begin([received, sent])
+            }
         }
+        if new_day {
+            (self.bytes_in_today, self.bytes_out_today) = (0, 0);
+            if let Some(activity) = &mut self.activity {
+                activity.hours.begin([0, 0]);
+            }
+            if received + sent > 0 && hour > before {
+                self.activity().close_day(day, received, sent);
+            }
+        }
+    }
+
+    fn today(&self) -> [u64; 2] {
+        [self.bytes_in_today, self.bytes_out_today]
+    }
+
+    fn day(&self) -> i64 {
+        self.hour.div_euclid(24)
     }
 
     /// What it does in connections; made when it first does something.
@@ -215,7 +244,7 @@ impl Device {
 
     /// It answered on a port.
     pub fn serves(&mut self, port: u16, tcp: bool, outside: bool) {
-        let day = self.day;
+        let day = self.day();
         if self.activity().serves(port, tcp, outside, day) {
             (self.unjudged, self.dirty) = (true, true);
         }
@@ -302,7 +331,7 @@ impl Device {
         if let Some(activity) = other.activity {
             self.activity().absorb(*activity);
         }
-        self.count(other.day, 0, 0);
+        self.count(other.hour, 0, 0);
         self.bytes_in_today += other.bytes_in_today;
         self.bytes_out_today += other.bytes_out_today;
         self.macs_why = Some(why.into());
@@ -312,6 +341,11 @@ impl Device {
     /// Whether its owner wants to know when it is gone.
     pub fn is_important(&self) -> bool {
         self.important || self.must_stay
+    }
+
+    /// Whether its owner says that he knows it, here or in the settings.
+    pub fn is_known(&self) -> bool {
+        self.known || self.given.is_some()
     }
 
     /// Notes that it uses `ip`; true when that is new.
@@ -360,6 +394,7 @@ impl Device {
         let clean = |text: &str, max| crate::wire::clean_text(text.trim().as_bytes(), max);
         if let Some(name) = &change.name {
             let name = clean(name, MAX_NAME);
+            self.known |= !name.is_empty();
             self.name = (!name.is_empty()).then(|| name.into());
         }
         if let Some(notes) = &change.notes {
@@ -367,6 +402,9 @@ impl Device {
         }
         if let Some(important) = change.important {
             self.important = important;
+        }
+        if let Some(known) = change.known {
+            self.known = known;
         }
         self.dirty = true;
     }
@@ -379,7 +417,7 @@ impl Device {
     /// The form that is stored and sent, without its details.
     pub fn record(&self, key: DeviceKey, now: Timestamp, offset: i64, online: bool) -> DeviceRecord {
         let vendor = self.vendor(key);
-        let today = now.wall(offset).secs().div_euclid(86_400) == self.day;
+        let today = now.wall(offset).secs().div_euclid(86_400) == self.day();
         let fallback = || match (vendor, self.ips.first()) {
             (Some(vendor), _) => vendor.to_owned(),
             (None, Some(ip)) => ip.to_string(),
@@ -414,14 +452,15 @@ impl Device {
             risk_why: Vec::new(),
             notes: self.notes.to_string(),
             important: self.important,
+            known: Some(self.is_known()),
             usual_gap_seconds: Some(self.presence.usual_gap()).filter(|m| *m > 0).map(|m| u32::from(m) * 60),
             habits: None,
             more: None,
         }
     }
 
-    /// The rest of it; `name_of` knows names of addresses.
-    pub fn details(&self, name_of: impl Fn(Ip) -> Option<String>) -> DeviceDetails {
+    /// The rest of it in this hour (since 1970); `name_of` knows names of addresses.
+    pub fn details(&self, hour: i64, name_of: impl Fn(Ip) -> Option<String>) -> DeviceDetails {
         let none = Activity::default();
         let activity = self.activity.as_deref().unwrap_or(&none);
         let day = |day: i64| WallTime::from_micros(day * 86_400 * SECOND);
@@ -438,12 +477,32 @@ impl Device {
             bytes_in: *received,
             bytes_out: *sent,
         };
+        let of_hour = |(hour, [bytes_in, bytes_out]): (i64, [u64; 2])| HourRecord {
+            hour: WallTime::from_micros(hour * 3600 * SECOND),
+            bytes_in,
+            bytes_out,
+        };
+        let running = Some((self.hour, activity.hours.running(self.today())))
+            .filter(|(h, bytes)| *bytes != [0; 2] && (hour - 23..=hour).contains(h));
+        let asked = |(domain, times, hour): &(Box<str>, u32, i32)| AskedRecord {
+            domain: domain.to_string(),
+            times: *times,
+            last_hour: WallTime::from_micros(i64::from(*hour) * 3600 * SECOND),
+        };
         DeviceDetails {
             traits: self.traits.records(),
             hours: self.presence.hours.to_vec(),
             services: activity.services.iter().map(service).collect(),
             peers: activity.peers.iter().map(peer).collect(),
             days: activity.days.iter().map(of_day).collect(),
+            last_hours: activity
+                .hours
+                .over(self.hour)
+                .filter(|(h, _)| *h > hour - 24)
+                .chain(running)
+                .map(of_hour)
+                .collect(),
+            asked: activity.asked.iter().map(asked).collect(),
         }
     }
 
@@ -468,7 +527,7 @@ impl Device {
         };
         let mut device = Device::new(record.last_seen.engine(offset), record.first_seen);
         (device.first_at, device.face_at) = (Timestamp::MIN, Timestamp::MIN);
-        device.day = record.last_seen.secs().div_euclid(86_400);
+        device.hour = record.last_seen.secs().div_euclid(3600);
         device.bytes_in_today = record.bytes_in_today;
         device.bytes_out_today = record.bytes_out_today;
         device.ips = ips;
@@ -484,6 +543,7 @@ impl Device {
         device.name = record.name.as_deref().map(Into::into);
         device.notes = record.notes.as_str().into();
         device.important = record.important;
+        device.known = record.known.unwrap_or(record.name.is_some() || record.important);
         device.mac = macs.first().copied().unwrap_or(MacAddr::NONE);
         device.macs = if macs.len() > 1 { macs } else { Vec::new() };
         device.macs_why = record.macs_why.as_deref().map(Into::into);
@@ -509,6 +569,29 @@ impl Device {
             let days = more.days.iter().map(|d| (day(d.day), d.bytes_in, d.bytes_out));
             self.activity().restore_days(days);
         }
+        for asked in &more.asked {
+            let domain = crate::wire::clean_text(asked.domain.as_bytes(), MAX_NAME);
+            self.activity().restore_asked(&domain, asked.times, asked.last_hour.secs().div_euclid(3600));
+        }
+        self.restore_hours(&more.last_hours);
+    }
+
+    /// The hours of a stored record; its last one may go on.
+    fn restore_hours(&mut self, hours: &[HourRecord]) {
+        let (today, now) = (self.today(), self.hour);
+        if hours.is_empty() && today == [0; 2] {
+            return;
+        }
+        let kept = &mut self.activity().hours;
+        kept.begin(today);
+        for h in hours {
+            let (hour, bytes) = (h.hour.secs().div_euclid(3600), [h.bytes_in, h.bytes_out]);
+            if hour == now {
+                kept.begin([0, 1].map(|way| today[way].saturating_sub(bytes[way])));
+            } else {
+                kept.set(hour, bytes);
+            }
+        }
     }
 }
 
@@ -532,6 +615,7 @@ mod tests {
             name: Some(" Hall\u{202e} ".into()),
             notes: None,
             important: Some(true),
+            known: None,
         });
         let offset = 1_700_000_000 * SECOND - 10 * SECOND;
         let record = device.record(key, Timestamp::from_secs(10), offset, true);
@@ -553,23 +637,54 @@ mod tests {
         device.called(NameSource::Friendly, "Print room");
         device.presence.there(1_700_000_000 / 3600);
         device.presence.silent(77);
-        device.count(19_675, 10, 20);
+        device.count(19_674 * 24 + 7, 10, 20);
         device.serves(631, true, false);
-        device.count(19_676, 30, 40);
+        device.count(19_675 * 24 + 20, 3000, 0);
+        device.count(19_675 * 24 + 22, 30, 40);
+        device.activity().asks("example.org", 19_675 * 24 + 22);
         device.activity().talked(Ip::v4([10, 0, 0, 9]), 1234);
         device.judge(device.vendor(key));
         let offset = 1_700_000_000 * SECOND - 10 * SECOND;
         let full = |d: &Device| DeviceRecord {
-            more: Some(d.details(|_| None)),
+            more: Some(d.details(1_700_000_000 / 3600, |_| None)),
             ..d.record(key, Timestamp::from_secs(10), offset, true)
         };
         let record = full(&device);
+        let hours: Vec<u64> = record.more.iter().flat_map(|m| &m.last_hours).map(|h| h.bytes_in).collect();
+        assert_eq!(hours, [3072, 30], "the day before is 37 hours ago");
         assert_eq!((record.kind.as_str(), record.usual_gap_seconds), ("printer", Some(77 * 60)));
         let text = serde_json::to_string(&record).expect("serialises");
         let read: DeviceRecord = serde_json::from_str(&text).expect("reads back");
         assert_eq!(read, record);
         let (_, again) = Device::restore(&read, offset).expect("restored");
         assert_eq!(full(&again), record);
+    }
+
+    #[test]
+    fn a_device_is_known_once_its_owner_says_so_or_names_it() {
+        let mut device = Device::new(Timestamp::from_secs(1), WallTime::default());
+        assert!(!device.is_known());
+        device.change(&DeviceChange { name: Some("TV".into()), ..DeviceChange::default() });
+        assert!(device.is_known());
+        device.change(&DeviceChange { known: Some(false), ..DeviceChange::default() });
+        assert!(!device.is_known(), "and may take it back");
+        device.set_given(Some("from the settings"), false);
+        assert!(device.is_known());
+    }
+
+    #[test]
+    fn hours_are_of_their_own_day_and_a_clock_set_back_makes_none() {
+        let wall = WallTime::from_micros(19_675 * 86_400 * SECOND);
+        let mut device = Device::new(Timestamp::from_secs(10), wall);
+        let first = 19_675 * 24;
+        for (hour, bytes) in [(22, 2048), (23, 4096), (24, 1024), (25, 512), (24, 100), (26, 50)] {
+            device.count(first + hour, bytes, 0);
+        }
+        let details = device.details(first + 26, |_| None);
+        let hours: Vec<(i64, u64)> =
+            details.last_hours.iter().map(|h| (h.hour.secs() / 3600 - first, h.bytes_in)).collect();
+        assert_eq!(hours, [(22, 2048), (23, 4096), (24, 1024), (25, 1024), (26, 50)]);
+        assert_eq!((details.days.len(), details.days[0].bytes_in), (1, 6144));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Caps {
     pub devices: usize,
     /// Looked-up names.
     pub names: usize,
+    /// Outside places whose bytes of the last hour are kept.
+    pub places: usize,
     /// Keys of each table of a detector.
     pub keys: usize,
     /// Bytes for stream heads.
@@ -52,7 +54,7 @@ pub struct Caps {
 
 impl Caps {
     /// The caps for a budget of `mib` MiB, which is what everything takes when all tables are full. Of 24 MiB: flows take
-    /// 4 (16,896 of 240 bytes), hosts, names, devices with their habits and stream heads about 5, the detectors the rest.
+    /// 4 (16,896 of 224 bytes), hosts, names, devices with their habits and stream heads about 5, the detectors the rest.
     pub fn from_memory(mib: u32) -> Caps {
         let mib = mib.clamp(4, 4096) as usize;
         Caps {
@@ -60,6 +62,7 @@ impl Caps {
             hosts: mib * 192,
             devices: (mib * 48).max(256),
             names: mib * 192,
+            places: mib * 24,
             keys: mib * 88,
             stream_bytes: (mib << 20) / 20,
             fragment_bytes: (mib << 20) / 48,
@@ -96,7 +99,7 @@ pub struct Known {
     learning_since: Option<Timestamp>,
     now: Timestamp,
     offset: i64,
-    day: i64,
+    hour: i64,
 }
 
 impl Known {
@@ -121,7 +124,7 @@ impl Known {
             learning_since: None,
             now: Timestamp::MIN,
             offset: 0,
-            day: 0,
+            hour: 0,
         }
     }
 
@@ -149,7 +152,7 @@ impl Known {
 
     /// Once a second: what changes slowly.
     pub fn on_second(&mut self) {
-        self.day = self.now.wall(self.offset).secs().div_euclid(86_400);
+        self.hour = self.now.wall(self.offset).secs().div_euclid(3600);
         self.joins = 0;
     }
 
@@ -174,7 +177,8 @@ impl Known {
 
     /// What only the page of one device shows.
     pub fn more(&self, device: &Device) -> Option<DeviceDetails> {
-        Some(device.details(|ip| super::Lookup::name_of(self, ip).map(str::to_owned)))
+        let hour = self.now.wall(self.offset).secs().div_euclid(3600);
+        Some(device.details(hour, |ip| super::Lookup::name_of(self, ip).map(str::to_owned)))
     }
 
     /// Puts back a device that an earlier run stored, unless it is there already.
@@ -257,9 +261,9 @@ impl Known {
 
     #[inline]
     fn count(&mut self, at: Slot, received: u32, sent: u32) {
-        let (day, now) = (self.day, self.now);
+        let (hour, now) = (self.hour, self.now);
         if let Some(device) = self.devices.at_mut(at) {
-            device.count(day, received, sent);
+            device.count(hour, received, sent);
             if sent > 0 {
                 device.last_at = now;
             }
@@ -381,6 +385,19 @@ impl Known {
             && let Some(device) = self.device_at(flow.hosts[1], flow.server)
         {
             device.serves(flow.server_port, tcp, !flow.inside[0]);
+        }
+    }
+
+    /// The device at `ip` looked a name up.
+    pub fn asked(&mut self, ip: Ip, name: &str) {
+        let domain = registered_domain(name);
+        if !domain.contains('.') || domain.ends_with(".arpa") || domain.ends_with(".local") {
+            return;
+        }
+        let hour = self.hour;
+        let at = self.hosts.get(&ip).filter(|host| host.inside).and_then(|host| host.device);
+        if let Some(device) = at.and_then(|at| self.devices.at_mut(at)).filter(|d| d.ips.contains(&ip)) {
+            device.activity().asks(domain, hour);
         }
     }
 

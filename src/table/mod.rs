@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod identity;
 pub mod kinds;
 pub mod known;
+pub mod reach;
 pub mod reassembly;
 pub mod stream;
 pub mod traits;
