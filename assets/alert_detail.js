@@ -6,7 +6,7 @@ import { count, decimal, full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kind, kindTitle } from "./kinds.js";
-import { badge, deviceHref, partyName, sentenceOf, summaryOf, when, word } from "./parts.js";
+import { badge, deviceHref, partyName, sentenceOf, summaryOf, valueWord, when, word } from "./parts.js";
 import { placeOf } from "./places.js";
 import { now } from "./state.js";
 
@@ -201,9 +201,13 @@ function shown(key, value) {
     return unit ? `${text} ${unit}` : text;
   }
   if (typeof value === "boolean") return t(value ? "yes" : "no");
-  if (Array.isArray(value))
-    return value.map((v) => (typeof v === "object" ? JSON.stringify(v) : String(v))).join(", ");
-  return typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "–");
+  const words = (v) => (typeof v === "object" ? JSON.stringify(v) : key === "kinds" ? kindTitle(v) : valueWord(v));
+  if (Array.isArray(value)) return value.map(words).join(", ") || "–";
+  if (value && typeof value === "object")
+    return Object.entries(value)
+      .map(([k, v]) => `${words(k)}: ${typeof v === "number" ? count(v) : words(v)}`)
+      .join(", ");
+  return value === null || value === undefined || value === "" ? "–" : words(value);
 }
 
 function techniques(ids) {

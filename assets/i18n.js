@@ -2,12 +2,13 @@
 
 import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
+import evidence from "./words_evidence.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
 
-const WORDS = { ...alerts, ...devices, ...frame, ...health, ...overview, ...settings };
+const WORDS = { ...alerts, ...devices, ...evidence, ...frame, ...health, ...overview, ...settings };
 
 const LANGUAGES = ["en", "nl"];
 
@@ -32,6 +33,9 @@ export function t(id, values = {}) {
   const words = has(id) ? WORDS[id][LANGUAGES.indexOf(lang())] : id;
   return words.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 }
+
+/** What the monitor says in `key` of a record, in the language of the page; old records know English only. */
+export const said = (record, key) => (lang() === "nl" && record[`${key}_nl`]) || record[key];
 
 /** The words for a number of things: `id.one` or `id.other`. */
 export function tn(id, n) {

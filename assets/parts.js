@@ -2,12 +2,12 @@
 
 import { fill, h, name } from "./dom.js";
 import { ago, full } from "./format.js";
-import { has, lang, t } from "./i18n.js";
+import { has, said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { now } from "./state.js";
 
-/** The sentence of an alert as the monitor says it, in the language of the page. */
-export const summaryOf = (alert) => (lang() === "nl" && alert.summary_nl) || (alert.summary ?? "");
+/** The sentence of an alert as the monitor says it. */
+export const summaryOf = (alert) => said(alert, "summary") ?? "";
 
 /**
  * The sentence of an alert with names in the place of the addresses they belong to; the addresses stand in the detail.
@@ -91,6 +91,15 @@ export const cardHead = (title, href, label, ...more) =>
 /** Words for a code, such as a kind of device; the code itself when there are none. */
 export const word = (prefix, code) =>
   has(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : String(code).replaceAll("_", " ");
+
+/** A value of the evidence in the words of the page; what has none, such as a name, stays as it is. */
+export function valueWord(value) {
+  const text = String(value);
+  if (has(`value.${text}`)) return t(`value.${text}`);
+  const [, what, n] = text.match(/^(.+) (\d+)$/u) ?? [];
+  if (has(`value.${what} #`)) return t(`value.${what} #`, { n });
+  return text.includes(", ") ? text.split(", ").map(valueWord).join(", ") : text;
+}
 
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 

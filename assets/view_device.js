@@ -3,7 +3,7 @@
 import { get, patch, query } from "./api.js";
 import { fill, h, name, svg } from "./dom.js";
 import { bytes, count, date, duration, exactBytes, full, moment } from "./format.js";
-import { t } from "./i18n.js";
+import { said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { empty, field, sentenceOf, summaryOf, toast, when, word } from "./parts.js";
@@ -134,7 +134,7 @@ function facts(d) {
     h(
       "dl",
       { class: "facts-list" },
-      line("device.kind", word("kind", d.kind), d.kind_why && h("small", {}, d.kind_why)),
+      line("device.kind", word("kind", d.kind), d.kind_why && h("small", {}, said(d, "kind_why"))),
       line(
         "device.vendor",
         d.vendor ? name(d.vendor) : d.random_mac ? "" : t("unknown"),
@@ -145,7 +145,7 @@ function facts(d) {
       line(
         "station",
         d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none"),
-        d.macs_why && h("small", {}, d.macs_why),
+        d.macs_why && h("small", {}, said(d, "macs_why")),
       ),
       line("device.first", h("span", { title: full(d.first_seen) }, moment(d.first_seen, now()))),
       line("device.last", h("span", { title: full(d.last_seen) }, moment(d.last_seen, now()))),

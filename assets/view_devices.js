@@ -4,7 +4,7 @@
 import { get, query } from "./api.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { bytes, count, full, moment } from "./format.js";
-import { t, tn } from "./i18n.js";
+import { said, t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { empty, setWhen, when, word } from "./parts.js";
 import { deviceMatches } from "./search.js";
@@ -225,7 +225,7 @@ function makeRow(device) {
     setText(others, d.ips.length > 1 ? ` +${d.ips.length - 1}` : "");
     setAttr(ip, "title", [...d.ips, ...d.macs].join(" · "));
     setText(kind, word("kind", d.kind));
-    setAttr(kind, "title", d.kind_why);
+    setAttr(kind, "title", said(d, "kind_why"));
     setText(first, moment(d.first_seen, now()));
     setAttr(first, "title", full(d.first_seen));
     setWhen(last, d.last_seen);

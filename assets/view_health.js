@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { fill, h } from "./dom.js";
 import { bytes, count, decimal, duration, exactBytes, full, moment } from "./format.js";
-import { has, t } from "./i18n.js";
+import { has, said, t } from "./i18n.js";
 import { empty, word } from "./parts.js";
 import { now } from "./state.js";
 
@@ -81,10 +81,10 @@ const stages = (list) =>
           h(
             "tr",
             {},
-            h("th", { scope: "row" }, s.stage),
+            h("th", { scope: "row" }, word("stage", s.stage)),
             h("td", {}, t(s.passed ? "passed" : "failed")),
             h("td", {}, `${count(s.microseconds)} µs`),
-            h("td", {}, s.detail),
+            h("td", {}, said(s, "detail")),
           ),
         ),
       ),
@@ -197,7 +197,7 @@ function matrix(entries) {
 function list(values) {
   if (!values.length) return h("p", { class: "muted" }, t("health.empty"));
   if (!plain(values[0])) return h("p", {}, values.join(", "));
-  const columns = [...new Set(values.flatMap((v) => Object.keys(v)))];
+  const columns = [...new Set(values.flatMap((v) => Object.keys(v)))].filter((c) => !c.endsWith("_nl"));
   const numeric = (c) => (typeof values[0][c] === "number" ? "num" : "");
   return scroll(
     h(
@@ -219,7 +219,7 @@ function list(values) {
           h(
             "tr",
             {},
-            columns.map((c) => h("td", { class: numeric(c) }, plain(v[c]) ? JSON.stringify(v[c]) : shown(c, v[c]))),
+            columns.map((c) => h("td", { class: numeric(c) }, plain(v[c]) ? JSON.stringify(v[c]) : shown(c, said(v, c)))),
           ),
         ),
       ),

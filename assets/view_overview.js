@@ -4,7 +4,7 @@
 import { acknowledge, mute } from "./actions.js";
 import { fill, h, keyed, name, setAttr, setText } from "./dom.js";
 import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment, rate } from "./format.js";
-import { t, tn } from "./i18n.js";
+import { said, t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { cardHead, empty, parties, sentenceOf, setWhen, summaryOf, when } from "./parts.js";
@@ -100,9 +100,7 @@ function say() {
 }
 
 function problems() {
-  const { capture, monitor } = state.snapshot;
-  const ports = capture.interfaces.filter((i) => i.problem).map((i) => `${i.name}: ${i.problem}`);
-  return [...new Set([...monitor.problems, ...ports])].slice(0, 4);
+  return [...new Set(said(state.snapshot.monitor, "problems"))].slice(0, 4);
 }
 
 function showFacts(el) {

@@ -44,4 +44,6 @@ pub struct Stage {
     pub microseconds: u64,
     /// What went wrong, or what was seen.
     pub detail: String,
+    /// The same in Dutch.
+    pub detail_nl: String,
 }

@@ -36,6 +36,16 @@ impl Sentence {
         Sentence { en: text.to_string(), nl: text.to_string() }
     }
 
+    /// Both, for records that keep them apart: English, Dutch.
+    pub fn both(sentence: Option<&Sentence>) -> (Option<String>, Option<String>) {
+        sentence.map(|s| (s.en.clone(), s.nl.clone())).unzip()
+    }
+
+    /// From a record that keeps them apart. Where there is no Dutch the English stands for it.
+    pub fn of(en: Option<&str>, nl: Option<&str>) -> Option<Sentence> {
+        en.map(|en| Sentence { en: en.to_owned(), nl: nl.unwrap_or(en).to_owned() })
+    }
+
     /// Several in a row with `between` them.
     pub fn list(parts: &[Sentence], between: &str) -> Self {
         let join = |of: fn(&Sentence) -> &str| parts.iter().map(of).collect::<Vec<_>>().join(between);

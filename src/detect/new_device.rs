@@ -224,7 +224,7 @@ mod tests {
         let mut b = bench();
         b.see(&Observation::DeviceNew(&device(mac(2))));
         b.see(&Observation::DeviceNew(&device(mac(3))));
-        let change = Change::Joined { mac: mac(2), why: "both ask alike".into() };
+        let change = Change::Joined { mac: mac(2), why: Sentence::same("both ask alike") };
         let key = DeviceKey::Mac(mac(1));
         let changed = DeviceChanged { key, mac: mac(2), ip: None, name: None, vendor: None, change: &change };
         b.see(&Observation::DeviceChanged(&changed));

@@ -133,9 +133,10 @@ impl SensorTrouble {
         self.lasts(1, now, "store", state.store_problem, out, |problem| {
             let text = say!(
                 "the store cannot be written: {problem}",
-                "de opslag kan niet worden geschreven: {problem}"
+                "er kan niets worden bewaard: {problem}";
+                problem
             );
-            (text, evidence! { "problem" => problem })
+            (text, evidence! { "problem" => problem.en })
         });
         let hot = state.temperature_celsius.filter(|t| *t > s.hot_celsius);
         self.lasts(2, now, "heat", hot, out, |t| {
@@ -158,7 +159,7 @@ impl SensorTrouble {
         self.lasts(4, now, "lists", (!broken.is_empty()).then_some(broken), out, |broken| {
             let first = broken[0];
             let why = match (first.problem, first.age_hours) {
-                (Some(problem), _) => Sentence::same(problem),
+                (Some(problem), _) => problem.clone(),
                 (None, age) => say!("it is {} hours old", "hij is {} uur oud", age.unwrap_or(0)),
             };
             let more = match broken.len() {
@@ -236,10 +237,11 @@ mod tests {
     #[test]
     fn each_trouble_that_lasts_is_one_alert_with_its_numbers() {
         let old = [ListState { name: "urls", problem: None, age_hours: Some(500) }];
-        let broken = [ListState { name: "urls", problem: Some("urls.txt: not found"), age_hours: None }];
+        let (missing, full) = (Sentence::same("urls.txt: not found"), Sentence::same("read-only"));
+        let broken = [ListState { name: "urls", problem: Some(&missing), age_hours: None }];
         for (state, word) in [
             (SensorState { disk_free_bytes: Some(1 << 20), ..WELL }, "1 MiB"),
-            (SensorState { store_problem: Some("read-only"), ..WELL }, "read-only"),
+            (SensorState { store_problem: Some(&full), ..WELL }, "read-only"),
             (SensorState { temperature_celsius: Some(84.6), ..WELL }, "85 degrees"),
             (SensorState { under_voltage: true, ..WELL }, "power supply"),
             (SensorState { lists: &old, ..WELL }, "500 hours"),

@@ -6,6 +6,7 @@ use super::{App, State};
 use crate::command::{Command, Span};
 use crate::store::Step;
 use crate::time::{SECOND, WallTime};
+use crate::words::words;
 use http_types::StatusCode;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -144,9 +145,14 @@ pub async fn self_test(request: Request<State>) -> Answer {
     let passed = stream.poll_next(&mut cx).is_ready();
     let microseconds = crate::time::monotonic().since(began);
     let mut all: Vec<Value> = stages.iter().filter(|s| s.stage != "stream").map(|s| json!(s)).collect();
-    let detail =
-        if passed { "an event was published and read back" } else { "the published event did not come" };
-    all.push(json!({ "stage": "stream", "passed": passed, "microseconds": microseconds, "detail": detail }));
+    let said = if passed {
+        words("an event was published and read back", "een bericht is doorgegeven en weer aangekomen")
+    } else {
+        words("the published event did not come", "het doorgegeven bericht kwam niet aan")
+    };
+    all.push(json!({
+        "stage": "stream", "passed": passed, "microseconds": microseconds, "detail": said.en, "detail_nl": said.nl,
+    }));
     let passed = all.iter().all(|stage| stage["passed"] == true);
     answer::json(&json!({ "passed": passed, "stages": all }))
 }

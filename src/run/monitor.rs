@@ -16,6 +16,7 @@ use crate::machine::Machine;
 use crate::observe::{ListState, SensorState};
 use crate::store::{Store, StoreError};
 use crate::time::{self, SECOND, Timestamp, WallTime};
+use crate::words::{Sentence, words};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub struct Monitor {
     pub(super) began: Timestamp,
     pub(super) recent: Vec<AlertRecord>,
     pub(super) clock_steps: u64,
-    pub(super) store_problem: Option<String>,
+    pub(super) store_problem: Option<Sentence>,
     pub(super) lists: Option<Lists>,
     ports: Vec<Port>,
     waiting: BTreeMap<u64, AlertRecord>,
@@ -149,7 +150,7 @@ impl Monitor {
         &mut self,
         number: usize,
         bytes: u64,
-        problem: Option<String>,
+        problem: Option<Sentence>,
         now: Timestamp,
         stats: impl FnOnce() -> LiveStats,
     ) {
@@ -165,7 +166,7 @@ impl Monitor {
             port.shown.dropped = stats.dropped;
         }
         // It may be down first and gone later.
-        port.shown.problem = problem;
+        (port.shown.problem, port.shown.problem_nl) = Sentence::both(problem.as_ref());
         if changed {
             log::info!("{} is {}", port.shown.name, if up { "back" } else { "down" });
             port.shown.up = up;
@@ -230,11 +231,10 @@ impl Monitor {
         match result {
             Ok(()) => self.store_problem = None,
             Err(error) => {
-                let problem = error.to_string();
                 if self.store_problem.is_none() {
-                    log::error!("{problem}");
+                    log::error!("{error}");
                 }
-                self.store_problem = Some(problem);
+                self.store_problem = Some(error.said());
             }
         }
     }
@@ -278,13 +278,13 @@ impl Monitor {
             .iter()
             .map(|list| ListState {
                 name: &list.name,
-                problem: list.problem.as_deref(),
+                problem: list.said.as_ref(),
                 age_hours: list.age_seconds.filter(|_| list.fetched).map(|age| age.unsigned_abs() / 3600),
             })
             .collect();
         self.engine.on_sensor(&SensorState {
             disk_free_bytes: self.system.disk_free_bytes,
-            store_problem: self.store_problem.as_deref(),
+            store_problem: self.store_problem.as_ref(),
             temperature_celsius: self.system.temperature_celsius,
             under_voltage: self.system.under_voltage.unwrap_or(false),
             lists: &lists,
@@ -390,14 +390,20 @@ impl Monitor {
         let began = time::monotonic();
         let written = self.store.set_setting("selftest", Some(&time::wall().to_string()));
         let read = written.and_then(|()| self.store.setting("selftest"));
+        let detail = match &read {
+            Ok(_) => words(
+                "a record was written durably and read back",
+                "een proefgegeven is blijvend bewaard en teruggelezen",
+            )
+            .into(),
+            Err(error) => error.said(),
+        };
         stages.push(Stage {
             stage: "store",
             passed: matches!(read, Ok(Some(_))),
             microseconds: time::monotonic().since(began).unsigned_abs(),
-            detail: match read {
-                Ok(_) => "a record was written durably and read back".to_owned(),
-                Err(error) => error.to_string(),
-            },
+            detail: detail.en,
+            detail_nl: detail.nl,
         });
         stages
     }

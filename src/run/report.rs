@@ -12,6 +12,7 @@ use crate::event::{self, Event, Snapshot};
 use crate::store::{AlertFilter, Store};
 use crate::time::{self, SECOND, Timestamp};
 use crate::wire::LinkType;
+use crate::words::{Sentence, say, words};
 use serde_json::{Value, json};
 
 /// Rows of each list on the first screen.
@@ -35,8 +36,10 @@ impl Monitor {
         let counters = self.engine.counters();
         let last = self.engine.last_second();
         let interfaces = self.interfaces();
-        let mut problems: Vec<String> = interfaces.iter().filter_map(|i| i.problem.clone()).collect();
-        problems.extend(self.store_problem.clone());
+        let (mut problems, mut problems_nl): (Vec<String>, Vec<String>) =
+            interfaces.iter().filter_map(|i| i.problem.clone().zip(i.problem_nl.clone())).unzip();
+        problems.extend(self.store_problem.as_ref().map(|problem| problem.en.clone()));
+        problems_nl.extend(self.store_problem.as_ref().map(|problem| problem.nl.clone()));
         let now =
             if self.mode == "live" { time::wall() } else { self.engine.now().wall(self.engine.offset()) };
         Snapshot {
@@ -45,6 +48,7 @@ impl Monitor {
                 mode: self.mode,
                 status: if problems.is_empty() { "ok" } else { "degraded" },
                 problems,
+                problems_nl,
                 host: self.host.clone(),
                 time: now,
                 started: self.started,
@@ -163,21 +167,23 @@ pub(super) fn canary() -> Vec<Stage> {
         Event::Alert(alert) => Some(alert),
         _ => None,
     });
-    vec![
-        Stage {
-            stage: "parser",
-            passed: decoded == u64::from(PORTS),
-            microseconds: took,
-            detail: format!("{decoded} of {PORTS} frames were understood"),
-        },
-        Stage {
-            stage: "detector",
-            passed: alert.is_some(),
-            microseconds: took,
-            detail: alert
-                .map_or("nothing was raised".to_owned(), |a| format!("raised {}: {}", a.kind, a.summary.en)),
-        },
-    ]
+    let parsed = say!(
+        "{decoded} of {PORTS} frames were understood",
+        "{decoded} van de {PORTS} pakketten zijn begrepen"
+    );
+    let passed = alert.is_some();
+    let found = alert.map_or(words("nothing was raised", "er kwam geen melding").into(), |alert| {
+        let (kind, sentence) = (alert.kind, alert.summary);
+        say!("raised {kind}: {sentence}", "meldde {kind}: {sentence}"; sentence)
+    });
+    let stage = |stage, passed, Sentence { en: detail, nl: detail_nl }| Stage {
+        stage,
+        passed,
+        microseconds: took,
+        detail,
+        detail_nl,
+    };
+    vec![stage("parser", decoded == u64::from(PORTS), parsed), stage("detector", passed, found)]
 }
 
 /// A bare IPv4 TCP SYN.

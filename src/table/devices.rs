@@ -13,6 +13,7 @@ use crate::event::{
     AskedRecord, DayRecord, DeviceDetails, DeviceRecord, HourRecord, NameRecord, PeerRecord, ServiceRecord,
 };
 use crate::time::{SECOND, Timestamp, WallTime};
+use crate::words::Sentence;
 
 /// Addresses remembered per device; a router or a container host has more, its oldest fall out.
 const MAX_IPS: usize = 8;
@@ -142,8 +143,8 @@ pub struct Device {
     bytes_in_today: u64,
     bytes_out_today: u64,
     activity: Option<Box<Activity>>,
-    kind: Option<Box<(kinds::Kind, String)>>,
-    macs_why: Option<Box<str>>,
+    kind: Option<Box<(kinds::Kind, Sentence)>>,
+    macs_why: Option<Box<Sentence>>,
     turns: u8,
     turned_at: Timestamp,
     name: Option<Box<str>>,
@@ -319,7 +320,7 @@ impl Device {
     }
 
     /// `other`, met later under another station address, turned out to be this device.
-    pub fn absorb(&mut self, other: Device, why: &str) {
+    pub fn absorb(&mut self, other: Device, why: Sentence) {
         self.takes(other.mac);
         (self.turns, self.turned_at) = (0, other.first_at);
         self.last_at = self.last_at.max(other.last_at);
@@ -334,7 +335,7 @@ impl Device {
         self.count(other.hour, 0, 0);
         self.bytes_in_today += other.bytes_in_today;
         self.bytes_out_today += other.bytes_out_today;
-        self.macs_why = Some(why.into());
+        self.macs_why = Some(Box::new(why));
         (self.unjudged, self.dirty) = (true, true);
     }
 
@@ -429,10 +430,13 @@ impl Device {
         };
         let system =
             traits::system(self.traits.first(Source::DhcpClass), self.traits.first(Source::DhcpOptions));
+        let (macs_why, macs_why_nl) = Sentence::both(self.macs_why.as_deref());
+        let (kind_why, kind_why_nl) = Sentence::both(self.kind.as_ref().map(|k| &k.1));
         DeviceRecord {
             id: key.id(),
             macs: self.stations(key).iter().map(MacAddr::to_string).collect(),
-            macs_why: self.macs_why.as_deref().map(str::to_owned),
+            macs_why,
+            macs_why_nl,
             ips: self.ips.iter().map(Ip::to_string).collect(),
             label: self.shown().map_or_else(fallback, str::to_owned),
             name: self.name.as_deref().map(str::to_owned),
@@ -440,7 +444,8 @@ impl Device {
             vendor: vendor.map(str::to_owned),
             random_mac: self.stations(key).first().is_some_and(|mac| mac.is_local()),
             kind: self.kind.as_ref().map_or("unknown", |k| k.0.name()).to_owned(),
-            kind_why: self.kind.as_ref().map(|k| k.1.clone()),
+            kind_why,
+            kind_why_nl,
             routes: Some(self.routes),
             system: system.map(str::to_owned),
             first_seen: self.first_seen,
@@ -537,7 +542,7 @@ impl Device {
         };
         device.names = record.names.iter().filter_map(name).take(MAX_NAMES).collect();
         device.routes = record.routes.unwrap_or(record.kind == "router");
-        let why = record.kind_why.clone().unwrap_or_default();
+        let why = Sentence::of(record.kind_why.as_deref(), record.kind_why_nl.as_deref()).unwrap_or_default();
         device.kind = kinds::Kind::parse(&record.kind).map(|kind| Box::new((kind, why)));
         device.unjudged = device.kind.is_none();
         device.name = record.name.as_deref().map(Into::into);
@@ -546,7 +551,8 @@ impl Device {
         device.known = record.known.unwrap_or(record.name.is_some() || record.important);
         device.mac = macs.first().copied().unwrap_or(MacAddr::NONE);
         device.macs = if macs.len() > 1 { macs } else { Vec::new() };
-        device.macs_why = record.macs_why.as_deref().map(Into::into);
+        device.macs_why =
+            Sentence::of(record.macs_why.as_deref(), record.macs_why_nl.as_deref()).map(Box::new);
         device.restore_details(record);
         device.dirty = false;
         Some((key, device))

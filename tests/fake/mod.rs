@@ -123,9 +123,27 @@ async fn obey(orders: Receiver<Command>) {
             }
             Command::Mutes(_) => {}
             Command::SelfTest(reply) => reply(vec![
-                Stage { stage: "parser", passed: true, microseconds: 3, detail: "decoded".into() },
-                Stage { stage: "detector", passed: true, microseconds: 2, detail: "found".into() },
-                Stage { stage: "store", passed: true, microseconds: 900, detail: "kept".into() },
+                Stage {
+                    stage: "parser",
+                    passed: true,
+                    microseconds: 3,
+                    detail: "decoded".into(),
+                    detail_nl: "ontcijferd".into(),
+                },
+                Stage {
+                    stage: "detector",
+                    passed: true,
+                    microseconds: 2,
+                    detail: "found".into(),
+                    detail_nl: "gevonden".into(),
+                },
+                Stage {
+                    stage: "store",
+                    passed: true,
+                    microseconds: 900,
+                    detail: "kept".into(),
+                    detail_nl: "bewaard".into(),
+                },
             ]),
         }
     }
