@@ -7,10 +7,11 @@ import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { dialog, empty, field, partyName, sentenceOf, toast } from "./parts.js";
-import { alertChanged, now } from "./state.js";
+import { alertChanged, may, now } from "./state.js";
 
 /** Asks for a note, then acknowledges. `done` gets the alert as it is then. */
 export function acknowledge(alert, done = () => {}) {
+  if (!may()) return toast(t("account.readonly"));
   const note = h("textarea", { name: "note", rows: 2, maxlength: 500, autofocus: true, onkeydown: enterSubmits });
   const content = [h("p", { class: "quote" }, sentenceOf(alert)), field(t("note"), note, t("note.hint"))];
   dialog(t("ack.title"), content, {
@@ -43,6 +44,7 @@ const SPANS = [
 
 /** Asks what to hide and how long, then mutes. */
 export function mute(alert, done = () => {}) {
+  if (!may()) return toast(t("account.readonly"));
   const source = alert.source?.ip;
   const target = alert.target?.ip;
   const box = (key, value, label, checked) =>
@@ -123,7 +125,7 @@ export function muteList(view) {
             .join(" · "),
         ),
       ),
-      h("button", { type: "button", title: full(m.created), onclick: () => end(m) }, icon("close"), t("mutes.end")),
+      h("button", { type: "button", "data-change": true, title: full(m.created), onclick: () => end(m) }, icon("close"), t("mutes.end")),
     );
   const end = async (m) => {
     try {

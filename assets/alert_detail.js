@@ -44,11 +44,11 @@ export function alertDetail(alert, { close, changed }) {
       !alert.acknowledged &&
         h(
           "button",
-          { class: "primary", type: "button", "data-key": "e", onclick: () => acknowledge(alert, changed) },
+          { class: "primary", type: "button", "data-key": "e", "data-change": true, onclick: () => acknowledge(alert, changed) },
           icon("check"),
           t("ack"),
         ),
-      h("button", { type: "button", "data-key": "m", onclick: () => mute(alert) }, icon("mute"), t("mute")),
+      h("button", { type: "button", "data-key": "m", "data-change": true, onclick: () => mute(alert) }, icon("mute"), t("mute")),
     ),
     about?.todo && h("section", { class: "todo" }, h("h3", {}, t("kind.todo")), h("p", {}, about.todo)),
     h(

@@ -10,6 +10,7 @@ import { kindTitle, loadKinds } from "./kinds.js";
 import { announce, announcer, freshenTimes, sentenceOf, toast, toasts } from "./parts.js";
 import { search } from "./search.js";
 import { SEVERITIES, on, start, state, stop } from "./state.js";
+import { accountView } from "./view_account.js";
 import { alertsView } from "./view_alerts.js";
 import { deviceView } from "./view_device.js";
 import { devicesView } from "./view_devices.js";
@@ -25,6 +26,7 @@ const ROUTES = [
   [/^\/devices\/([^/]+)$/, deviceView, "devices"],
   [/^\/health$/, healthView, "health"],
   [/^\/settings$/, settingsView, "settings"],
+  [/^\/account$/, accountView, "account"],
   [/^\/kiosk$/, overviewView, "kiosk"],
   [/^\/login$/, loginView, "login"],
 ];
@@ -90,6 +92,7 @@ function buildFrame() {
         },
         icon("theme"),
       ),
+      h("a", { class: "button plain", href: "/account", "aria-label": t("nav.account"), title: t("nav.account") }, icon("person")),
       link,
     ),
   );

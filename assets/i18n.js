@@ -1,5 +1,6 @@
 // The words of the page, chosen by language. They stand in `words_*.js`, each with both languages side by side.
 
+import account from "./words_account.js";
 import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
 import evidence from "./words_evidence.js";
@@ -8,7 +9,7 @@ import health from "./words_health.js";
 import overview from "./words_overview.js";
 import settings from "./words_settings.js";
 
-const WORDS = { ...alerts, ...devices, ...evidence, ...frame, ...health, ...overview, ...settings };
+const WORDS = { ...account, ...alerts, ...devices, ...evidence, ...frame, ...health, ...overview, ...settings };
 
 const LANGUAGES = ["en", "nl"];
 

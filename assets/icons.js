@@ -13,6 +13,7 @@ const PATHS = {
   close: "M6 6l12 12M18 6L6 18",
   check: "M5 12.5l4.5 4.5L19 7.5",
   mute: "M4 9.5v5h3.5L12 18V6L7.5 9.5zM16 9.5l5 5M21 9.5l-5 5",
+  person: "M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4.5 20.5a7.5 7.5 0 0 1 15 0",
   arrow: "M5 12h14M13 6l6 6-6 6",
   router: "M4 13h16v6H4zM8 16h.01M12 16h.01M12 13V9M8.5 6.5a5 5 0 0 1 7 0",
   phone: "M8 3h8v18H8zM11 18h2",

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
 import { dialog } from "./parts.js";
+import { may } from "./state.js";
 
 const PLACES = { o: "/", a: "/alerts", d: "/devices", h: "/health", s: "/settings", k: "/kiosk" };
 
@@ -36,7 +37,7 @@ function act(key, go, search) {
   }
   if (key === "?") return Boolean(help());
   if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
-  if (key === "e" || key === "m") return press(key);
+  if (key === "e" || key === "m") return may() && press(key);
   const opened = key === "Escape" && document.querySelector("main .detail:not([hidden]) > header button");
   if (opened) {
     opened.click();

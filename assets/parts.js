@@ -45,6 +45,12 @@ export function setWhen(el, time) {
   return el;
 }
 
+/** The words for `id` around a time that stays fresh. */
+export function timed(id, time) {
+  const [before, after] = t(id, { time: "\n" }).split("\n");
+  return [before, when(time), after];
+}
+
 /** Brings every relative time up to date. */
 export function freshenTimes() {
   for (const el of document.querySelectorAll("time[datetime]")) setWhen(el, el.dateTime);

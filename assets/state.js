@@ -26,6 +26,8 @@ export const state = {
   lastAlert: 0,
   /** Devices by id: at first those of the dashboard, all after `/api/devices` was asked. */
   devices: new Map(),
+  /** Who is logged in: `name`, `role`, `two_factor`, `expires`, `kiosk`, `account`; `null` until that is known. */
+  me: null,
 };
 
 const listeners = new Map();
@@ -67,6 +69,27 @@ export function now() {
   return time ? Date.parse(time) + (performance.now() - heard) : Date.now();
 }
 
+/** Asks who is logged in. `me` is told; the root says the role, so that CSS hides what a viewer may not do. */
+export async function loadMe() {
+  try {
+    setMe(await get("/api/session"));
+  } catch {
+    /* what is known stays; the next connection asks again */
+  }
+}
+
+function setMe(me) {
+  const before = JSON.stringify(state.me);
+  state.me = me;
+  const root = document.documentElement;
+  if (me) root.dataset.role = me.role;
+  else delete root.dataset.role;
+  if (JSON.stringify(me) !== before) emit("me", me);
+}
+
+/** Whether who is logged in may change things. */
+export const may = () => state.me?.role !== "viewer";
+
 /** Begins, or begins again after a log-in. */
 export function start() {
   if (running) return;
@@ -86,6 +109,7 @@ export function stop() {
   Object.assign(state, { snapshot: null, history: [], lastAlert: 0 });
   state.open.clear();
   state.devices.clear();
+  setMe(null);
   setLink("out");
 }
 
@@ -117,7 +141,7 @@ async function connect() {
   const mine = ++generation;
   closeStream();
   try {
-    const answer = await get("/api/dashboard");
+    const [answer] = await Promise.all([get("/api/dashboard"), loadMe()]);
     if (mine !== generation || !running) return;
     accept(answer);
   } catch (error) {

@@ -7,7 +7,7 @@ import { said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { empty, field, sentenceOf, summaryOf, toast, when, word } from "./parts.js";
-import { deviceChanged, now, state } from "./state.js";
+import { deviceChanged, may, now, state } from "./state.js";
 
 const DETAILS = ["traits", "hours", "services", "peers", "days"];
 
@@ -56,7 +56,7 @@ export function deviceView(view) {
         "div",
         { class: "columns" },
         h("div", { class: "stack" }, facts(device), names(device), traits(device), presence(device), services(device)),
-        h("div", { class: "stack" }, form(device), alerts, habits(device.habits), peers(device)),
+        h("div", { class: "stack" }, may() && form(device), alerts, habits(device.habits), peers(device)),
       ),
     );
   }

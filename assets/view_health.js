@@ -12,7 +12,7 @@ const REFRESH_MS = 5000;
 export function healthView(view) {
   const body = h("div", { class: "health-body" }, h("p", { class: "muted" }, t("loading")));
   const result = h("div", { class: "selftest" });
-  const button = h("button", { type: "button", onclick: test }, t("selftest"));
+  const button = h("button", { type: "button", "data-change": true, onclick: test }, t("selftest"));
   const element = h(
     "div",
     { class: "page" },

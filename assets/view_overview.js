@@ -66,8 +66,8 @@ function sentence() {
         tools,
         said.alert && [
           h("a", { class: "button primary", href: said.href }, t("look")),
-          h("button", { type: "button", onclick: () => acknowledge(said.alert) }, t("ack")),
-          h("button", { type: "button", onclick: () => mute(said.alert) }, t("mute")),
+          h("button", { type: "button", "data-change": true, onclick: () => acknowledge(said.alert) }, t("ack")),
+          h("button", { type: "button", "data-change": true, onclick: () => mute(said.alert) }, t("mute")),
         ],
       );
     }

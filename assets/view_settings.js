@@ -87,7 +87,7 @@ function session(view) {
   return [
     monitor &&
       h("p", { class: "muted" }, t("settings.about", { host: monitor.host || "–", version: monitor.version })),
-    h("p", {}, h("button", { type: "button", onclick: out }, t("logout"))),
+    h("p", {}, h("button", { type: "button", onclick: out }, t("logout")), " ", h("a", { class: "button", href: "/account" }, t("nav.account"))),
   ];
 }
 

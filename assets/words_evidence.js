@@ -14,7 +14,7 @@ export default {
   "evidence.answer_bytes": ["bytes in answers", "bytes in antwoorden"],
   "evidence.answered": ["answered", "beantwoord"],
   "evidence.answers": ["answers", "antwoorden"],
-  "evidence.application": ["spoken", "gesproken taal"],
+  "evidence.application": ["what was spoken", "wat er werd gesproken"],
   "evidence.attacks": ["attacks", "aanvallen"],
   "evidence.attempts": ["attempts", "pogingen"],
   "evidence.belongs_to_another": ["names of another device", "namen van een ander apparaat"],

@@ -24,8 +24,8 @@ export default {
   "theme.dark": ["Dark", "Donker"],
   "link.connecting": ["connecting", "verbinden"],
   "link.live": ["live", "live"],
-  "link.polling": ["polling", "peilen"],
-  "link.lost": ["reconnecting", "herverbinden"],
+  "link.polling": ["polling", "met tussenpozen"],
+  "link.lost": ["reconnecting", "opnieuw verbinden"],
   "link.out": ["logged out", "uitgelogd"],
   "link.replay": ["replay", "herhaling"],
   "link.connecting.hint": ["Connecting to the monitor", "Verbinden met de monitor"],
@@ -34,8 +34,8 @@ export default {
   "link.lost.hint": ["The connection to the monitor is lost", "De verbinding met de monitor is weg"],
   "link.out.hint": ["Not logged in", "Niet ingelogd"],
   "link.lost.long": [
-    "No connection with the monitor since {time}. What you see is from then. Trying again by itself.",
-    "Geen verbinding met de monitor sinds {time}. Wat u ziet is van toen. Nieuwe pogingen gaan vanzelf.",
+    "No connection with the monitor since {time}. What you see is from then. The page tries again by itself.",
+    "Geen verbinding met de monitor sinds {time}. Wat u ziet is van toen. De pagina probeert het vanzelf opnieuw.",
   ],
   "link.polling.long": [
     "The monitor has no room for another live viewer since {time}: figures come every few seconds instead.",
@@ -57,8 +57,8 @@ export default {
   loading: ["Loading…", "Laden…"],
   close: ["Close", "Sluiten"],
   cancel: ["Cancel", "Annuleren"],
-  save: ["Save", "Bewaren"],
-  saved: ["Saved.", "Bewaard."],
+  save: ["Save", "Opslaan"],
+  saved: ["Saved.", "Opgeslagen."],
   yes: ["yes", "ja"],
   no: ["no", "nee"],
   off: ["off", "uit"],
@@ -73,7 +73,7 @@ export default {
   "unit.day": ["d", "d"],
   "unit.hour": ["h", "u"],
   bytes: ["bytes", "bytes"],
-  paused: ["paused", "stilgezet"],
+  paused: ["paused", "gepauzeerd"],
   "404.title": ["There is no such page", "Deze pagina bestaat niet"],
   "404.why": [
     "Nothing lives at {path}. Perhaps the address was typed wrong, or comes from an older version.",
@@ -91,14 +91,14 @@ export default {
   // logging in
   login: ["Log in", "Inloggen"],
   "login.title": ["netmonitor", "netmonitor"],
-  "login.why": ["The password of this monitor, please.", "Het wachtwoord van deze monitor, graag."],
+  "login.why": ["The password of this monitor, please.", "Vul het wachtwoord van deze monitor in."],
   "login.wait": [
     "Too many tries. Wait {n} seconds, then try again.",
     "Te veel pogingen. Wacht {n} seconden en probeer het opnieuw.",
   ],
   logout: ["Log out", "Uitloggen"],
   password: ["Password", "Wachtwoord"],
-  claim: ["Make it mine", "Maak hem van mij"],
+  claim: ["Make it mine", "Maak mij eigenaar"],
   "claim.title": ["Welcome", "Welkom"],
   "claim.why": [
     "This monitor has no owner yet. Prove that it is yours and choose a password.",

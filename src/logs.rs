@@ -38,8 +38,12 @@ pub fn start(log: &Log) -> io::Result<()> {
     builder.format(move |out, record| {
         let level = record.level().as_str().to_ascii_lowercase();
         let stamp = if stamped { format!("{} ", time::wall()) } else { String::new() };
-        let line = format!("{stamp}{level}: {}\n", record.args());
         let access = record.target() == ACCESS;
+        // Every line of that log is about a request; what it is worth, its status says.
+        let line = match access {
+            true => format!("{stamp}{}\n", record.args()),
+            false => format!("{stamp}{level}: {}\n", record.args()),
+        };
         if let Some([requests, errors]) = &dashboard {
             let error = record.target().starts_with(DASHBOARD) && record.level() <= log::Level::Warn;
             if access || error {

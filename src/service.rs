@@ -3,6 +3,7 @@
 
 use rustix::fs::Mode;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -40,6 +41,20 @@ fn send(path: &str, state: &str) -> io::Result<()> {
 pub fn watchdog_interval() -> Option<Duration> {
     let micros: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
     Some(Duration::from_micros(micros / 2))
+}
+
+/// Lets this process open `wanted` files, as far as the system permits; how many it may.
+pub fn allow_files(wanted: u32) -> u32 {
+    let limit = getrlimit(Resource::Nofile);
+    let files = |most: Option<u64>| most.map_or(u32::MAX, |most| u32::try_from(most).unwrap_or(u32::MAX));
+    if files(limit.current) >= wanted {
+        return files(limit.current);
+    }
+    let more = Rlimit { current: Some(u64::from(wanted.min(files(limit.maximum)))), maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, more) {
+        Ok(()) => files(more.current),
+        Err(_) => files(limit.current),
+    }
 }
 
 /// The folder for what lives as long as the service: RUNTIME_DIRECTORY of systemd, else `/run/netmonitor`.

@@ -579,6 +579,8 @@ fn the_names_of_the_python_version_work() {
             let environment = [("LOG_DIR", text(&logs)), ("LOG_LEVEL", level), ("DASHBOARD_WORKERS", "4")];
             let monitor = lab::Monitor::start(folder.path(), &environment);
             monitor.json("/healthz", "");
+            let forged = b"GET /x%0A2026-01-01T00:00:00Z%20\"10.0.0.1\"\xc3\xa9?secret HTTP/1.1\r\nhost: localhost\r\n\r\n";
+            client::raw(monitor.address, forged);
             let (status, _, said) = monitor.stop();
             assert!(status.success(), "{status}: {said:#?}");
             let told = |word: &str| said.iter().filter(|line| line.contains(word)).count();
@@ -594,6 +596,15 @@ fn the_names_of_the_python_version_work() {
         assert_eq!(kept, 1, "{lines:#?}");
         let requests = fs::read_to_string(logs.join("dashboard_access.log")).expect("a log of requests");
         assert!(requests.lines().filter(|l| l.contains("/healthz")).count() >= 2, "{requests}");
+        for line in requests.lines() {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let [_, client, method, path, status, bytes, ms] = fields[..] else {
+                panic!("seven fields: {line}")
+            };
+            assert_eq!((client, method, &path[..1]), ("127.0.0.1", "GET", "/"), "{line}");
+            assert!(status.parse::<u16>().is_ok() && bytes.parse::<u64>().is_ok(), "{line}");
+            assert!(ms.parse::<f64>().is_ok() && !line.contains("secret"), "{line}");
+        }
         assert!(logs.join("dashboard_error.log").exists());
     });
 }

@@ -185,6 +185,9 @@ pub struct Acknowledgement {
     pub time: WallTime,
     /// Note, cleaned, at most 500 characters.
     pub note: String,
+    /// By whom: a name of an account or a token. Left out where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 /// "Do not show me this": hides later findings that match all the fields that are set. At least one of `kind` and
 /// `source`/`target` must be set. Never hides critical findings, `feed_match` or `arp_spoof` unless `kind` names

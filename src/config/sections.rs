@@ -156,14 +156,18 @@ section! {
         /// "password", or "none", which is accepted with a loopback address in `host` only.
         auth: Auth = Auth::Password;
         /// Browsers that can watch live at the same time; at most max_connections.
-        max_viewers: u32 = 200, 1..=10_000;
-        /// Connections at the same time; one more waits.
-        max_connections: u32 = 512, 8..=20_000;
+        max_viewers: u32 = 1000, 1..=10_000;
+        /// Connections at the same time, three quarters of them from one address at most. More are told to come back.
+        max_connections: u32 = 2048, 8..=20_000;
         /// Days after which a login ends.
         session_days: u32 = 30, 1..=365;
         /// Names under which this dashboard is reached, beside its addresses and host name. Others are refused, so
         /// that a web page elsewhere cannot pose as it.
         public_hosts: Vec<String> = Vec::new();
+        /// Addresses and networks of reverse proxies in front of this dashboard, such as ["127.0.0.1"]: what they say in
+        /// X-Forwarded-For, -Proto, -Host and -Prefix is believed. Name nothing else here: whoever is named can claim any
+        /// address for its clients. nginx/netmonitor.conf is an example of such a proxy.
+        trusted_proxies: Vec<Prefix> = Vec::new();
     }
 }
 

@@ -285,8 +285,8 @@ fn no_password_is_for_this_machine_alone() {
     for host in ["127.0.0.1", "::1", "[::1]", "localhost", "127.9.9.9"] {
         assert!(from_file(&format!("[dashboard]\nauth = \"none\"\nhost = \"{host}\"")).is_ok(), "{host}");
     }
-    let words = error("[dashboard]\nmax_viewers = 600");
-    assert!(words.starts_with("config.toml:2: dashboard.max_viewers: 600 is more than"), "{words}");
+    let words = error("[dashboard]\nmax_viewers = 3000");
+    assert!(words.starts_with("config.toml:2: dashboard.max_viewers: 3000 is more than"), "{words}");
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Detector for Blind {
         nl: Texts {
             title: "De monitor ziet niets",
             what: "De monitor krijgt geen verkeer of maar een deel ervan, en zou de meeste aanvallen missen.",
-            why: "Een minuut lang kwamen er geen pakketten binnen, alleen eigen en broadcastverkeer, of bijna elk gesprek was maar in één richting te zien.",
+            why: "Een minuut lang kwamen er geen pakketten binnen, alleen eigen verkeer en berichten aan iedereen (broadcasts), of bijna elk gesprek was maar in één richting te zien.",
             harmless: "Een losse kabel, een switch die opnieuw opstart, een netwerk waarop niets gebeurt, of een monitor op een gewone poort in plaats van een spiegelpoort.",
             todo: "Controleer de kabel en de netwerkaansluiting. Sluit de monitor aan op een spiegelpoort (SPAN) die beide richtingen kopieert om het verkeer van andere apparaten te zien.",
             silence: "Demp blind als de monitor alleen eigen verkeer en broadcasts hoeft te zien.",

@@ -76,7 +76,7 @@ impl Detector for CaptureLoss {
             what: "De monitor krijgt niet al het verkeer te zien. In wat ontbreekt, kan een aanval schuilgaan.",
             why: "Een minuut lang gingen pakketten verloren voordat ze gelezen konden worden, of er kwamen antwoorden op gegevens die nooit voorbijkwamen.",
             harmless: "Een korte piek, zoals een back-up. Een spiegelpoort van een drukke switch kan minder aan dan de switch zelf.",
-            todo: "Bekijk op de gezondheidspagina waar pakketten verloren gaan. Is de spiegelpoort vol, spiegel dan minder poorten; is dit apparaat te traag, gebruik dan een sneller apparaat of beperk wat er wordt bekeken.",
+            todo: "Bekijk op de pagina Toestand waar pakketten verloren gaan. Is de spiegelpoort vol, spiegel dan minder poorten; is dit apparaat te traag, gebruik dan een sneller apparaat of beperk wat er wordt bekeken.",
             silence: "Demp capture_loss, of verhoog de percentages in de instellingen.",
         },
     };

@@ -189,7 +189,7 @@ impl Cryptomining {
         let place = name.map_or_else(|| flow.server.to_string(), |n| format!("{n} ({})", flow.server));
         let summary = say!(
             "{} mines cryptocurrency at {place} port {}",
-            "{} delft cryptovaluta bij {place} poort {}",
+            "{} delft cryptomunten bij {place} poort {}",
             flow.client,
             flow.server_port
         );
@@ -270,7 +270,7 @@ impl Cryptomining {
         }
         let summary = say!(
             "{} kept a quiet connection to {} port {} for {} min, as a miner does",
-            "{} hield een rustige verbinding met {} poort {} {} min open, zoals een miner doet",
+            "{} hield een rustige verbinding met {} poort {} {} min open, zoals een delfprogramma doet",
             flow.client,
             flow.server,
             flow.server_port,

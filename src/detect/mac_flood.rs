@@ -49,8 +49,8 @@ impl Detector for MacFlood {
         },
         nl: Texts {
             title: "Stortvloed van hardware-adressen",
-            what: "Iemand verstuurt frames uit naam van honderden apparaten die niet bestaan. Een switch vergeet dan de echte en laat iedereen al het verkeer zien.",
-            why: "Binnen tien seconden kwamen er frames van honderden hardware-adressen die nooit eerder zijn gezien, waarvan vele bij geen enkel echt apparaat kunnen horen.",
+            what: "Iemand verstuurt pakketten uit naam van honderden apparaten die niet bestaan. Een switch vergeet dan de echte en laat iedereen al het verkeer zien.",
+            why: "Binnen tien seconden kwamen er pakketten van honderden hardware-adressen die nooit eerder zijn gezien, waarvan vele bij geen enkel echt apparaat kunnen horen.",
             harmless: "Een ander groot netwerk dat zojuist met het uwe is verbonden.",
             todo: "Kijk op de switch: op de poort met honderden adressen zit het apparaat. Koppel het los. Switches met poortbeveiliging houden dit zelf tegen.",
             silence: "Demp mac_flood als soort; er wordt geen apparaat bij genoemd.",

@@ -116,7 +116,7 @@ impl SynFlood {
         let from = from_where(sources, target.last_source);
         let summary = say!(
             "{} is flooded with {} half-open connections a second from {from}",
-            "{} wordt overspoeld met {} halfopen verbindingen per seconde van {from}",
+            "{} wordt overspoeld met {} half geopende verbindingen per seconde van {from}",
             flow.server,
             target.opened.peak();
             from

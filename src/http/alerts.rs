@@ -1,8 +1,9 @@
 //! Alerts: listed, downloaded, acknowledged.
 
 use super::answer::{self, Answer, Refusal};
+use super::auth::Admitted;
 use super::query::{self, Query};
-use super::{App, State};
+use super::{App, State, audit};
 use crate::alert::{Acknowledgement, AlertRecord, Severity};
 use crate::csv::Row as _;
 use crate::store::AlertFilter;
@@ -98,8 +99,9 @@ struct Note {
     note: String,
 }
 
-fn acknowledgement(app: &App, text: &str) -> Acknowledgement {
-    Acknowledgement { time: app.now(), note: note(text) }
+fn acknowledgement(request: &Request<State>, text: &str) -> Acknowledgement {
+    let by = request.ext::<Admitted>().map(|admitted| admitted.who.clone()).filter(|who| !who.is_empty());
+    Acknowledgement { time: request.state().now(), note: note(text), by }
 }
 
 /// POST `/api/alerts/{id}/ack`.
@@ -107,7 +109,7 @@ pub async fn acknowledge(mut request: Request<State>) -> Answer {
     let wanted: Note = query::body_or_default(&mut request).await?;
     let app = request.state();
     let id = query::part(&request, "id", "alert")?;
-    let alert = app.store.acknowledge(id, acknowledgement(app, &wanted.note))?;
+    let alert = app.store.acknowledge(id, acknowledgement(&request, &wanted.note))?;
     let alert = alert.ok_or_else(|| Refusal::missing("alert"))?;
     app.publish_alert(&alert);
     answer::json(&alert)
@@ -166,11 +168,11 @@ pub async fn acknowledge_matching(mut request: Request<State>) -> Answer {
         acknowledged: state(&wanted.state)?,
         text: wanted.q,
     };
-    let count = app.store.acknowledge_matching(&filter, acknowledgement(app, &wanted.note))?;
+    let count = app.store.acknowledge_matching(&filter, acknowledgement(&request, &wanted.note))?;
     if count > 0 {
         app.publish_status("live", Some("alerts_acknowledged"));
     }
-    answer::json(&serde_json::json!({ "acknowledged": count }))
+    Ok(audit::count(answer::json(&serde_json::json!({ "acknowledged": count }))?, count))
 }
 
 #[cfg(test)]

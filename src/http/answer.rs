@@ -19,6 +19,10 @@ pub struct Refusal {
     retry_after: Option<u64>,
 }
 
+/// Marks an answer that refuses, with the refusal's code.
+#[derive(Clone, Copy)]
+pub struct Refused(pub &'static str);
+
 impl Refusal {
     /// Any status; `code` is for programs, `message` for people.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -42,11 +46,24 @@ impl Refusal {
         self.retry_after = Some(seconds);
         self
     }
+    /// Its code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+    /// Says it in other words when it has this code.
+    #[must_use]
+    pub fn said(mut self, code: &str, message: &str) -> Self {
+        if self.code == code {
+            self.message = message.to_owned();
+        }
+        self
+    }
     /// As it is sent.
     pub fn response(&self) -> Response {
         let body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
         let mut response = bytes("application/json", body.to_string());
         response.set_status(self.status);
+        response.insert_ext(Refused(self.code));
         if let Some(seconds) = self.retry_after {
             response.insert_header("retry-after", seconds.to_string());
         }

@@ -1,21 +1,21 @@
 //! What the loop and the routes share: the last snapshot, the store, the bus, and the way back to the loop.
 
 use super::answer::Refusal;
+use super::audit::{self, Guesses};
 use super::auth::Auth;
+use super::hall::{Hall, Limits, Stats};
 use super::sse;
+use crate::addr::Prefix;
 use crate::alert::AlertRecord;
-use crate::bus::Bus;
 use crate::command::{Command, Reply};
 use crate::event::{DeviceRecord, Snapshot};
 use crate::places::Places;
 use crate::store::{Store, StoreError};
 use crate::time::{self, Timestamp, WallTime};
 use hyper::body::Bytes;
-use serde::Serialize;
 use smol::Timer;
-use smol::channel::{Receiver, Sender, TrySendError};
+use smol::channel::{Sender, TrySendError};
 use smol::future::FutureExt as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,23 +31,6 @@ pub enum AuthMode {
     Password,
     /// Not at all; for a dashboard that only this machine can reach.
     None,
-}
-
-/// Caps, so that browsers and strangers cannot exhaust a small board.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections open in all.
-    pub connections: u32,
-    /// Connections open per address: half of all, so that one address never takes the other half.
-    pub connections_per_address: u32,
-    /// Live event streams.
-    pub viewers: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { connections: 1024, connections_per_address: 512, viewers: 500 }
-    }
 }
 
 /// What [`App::new`] needs.
@@ -68,47 +51,10 @@ pub struct Setup {
     pub host: String,
     /// Other names this dashboard is reached by.
     pub public_hosts: Vec<String>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Prefix>,
     /// Whether this shows a replay: time is then the snapshot's, not the clock's.
     pub replay: bool,
-}
-
-/// What has happened on the wire, for the health page.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub connections: AtomicU64,
-    pub accepted: AtomicU64,
-    pub turned_away: AtomicU64,
-    pub requests: AtomicU64,
-    pub viewers: AtomicU64,
-    pub viewers_refused: AtomicU64,
-    pub viewers_stalled: AtomicU64,
-    /// Whether a heartbeat goes, for TCP and the local socket together.
-    pub beating: AtomicBool,
-}
-
-/// [`App::stats`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Stats {
-    /// Connections open.
-    pub connections: u64,
-    /// Connections accepted since start.
-    pub connections_accepted: u64,
-    /// Connections refused for want of room since start.
-    pub connections_refused: u64,
-    /// Requests since start.
-    pub requests: u64,
-    /// Live event streams.
-    pub viewers: u64,
-    /// Event streams refused for want of room since start.
-    pub viewers_refused: u64,
-    /// Event streams dropped because the viewer stopped reading.
-    pub viewers_stalled: u64,
-    /// Wrong passwords, claim codes and tokens since start.
-    pub logins_failed: u64,
-    /// Events published since start.
-    pub events: u64,
-    /// Events that slow viewers lost.
-    pub events_lost: u64,
 }
 
 /// The newest snapshot and its two encodings, made when first asked for.
@@ -123,18 +69,16 @@ struct Latest {
 /// The dashboard's state. One per process, shared by the loop and every route.
 pub struct App {
     pub(super) store: Arc<Store>,
-    pub(super) bus: Bus,
+    pub(super) hall: Arc<Hall>,
     pub(super) auth: Auth,
-    pub(super) limits: Limits,
-    pub(super) counts: Counts,
-    pub(super) hosts: Vec<String>,
+    pub(super) guesses: Guesses,
+    host: String,
     replay: bool,
     commands: Sender<Command>,
     latest: Mutex<Latest>,
     health: Mutex<Arc<serde_json::Value>>,
     kinds: Mutex<[Bytes; 2]>,
     places: Mutex<Option<Places>>,
-    stop: (Sender<()>, Receiver<()>),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -144,27 +88,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl App {
     /// A dashboard with nothing to show yet.
     pub fn new(setup: Setup) -> Result<Arc<App>, StoreError> {
-        let host = setup.host.to_ascii_lowercase();
-        let mut hosts = vec!["localhost".to_owned(), "netmonitor.local".to_owned()];
-        if !host.is_empty() {
-            hosts.push(format!("{host}.local"));
-            hosts.push(host);
-        }
-        hosts.extend(setup.public_hosts.iter().map(|h| h.to_ascii_lowercase()));
         Ok(Arc::new(App {
             auth: Auth::new(&setup.store, setup.auth, setup.claim_code, setup.session_days)?,
             store: setup.store,
-            bus: Bus::default(),
-            limits: setup.limits,
-            counts: Counts::default(),
-            hosts,
+            hall: Hall::new(setup.limits, &setup.host, &setup.public_hosts, setup.trusted_proxies),
+            guesses: Guesses::default(),
+            host: setup.host.to_ascii_lowercase(),
             replay: setup.replay,
             commands: setup.commands,
             latest: Mutex::default(),
             health: Mutex::new(Arc::new(serde_json::json!({}))),
             kinds: Mutex::new([Bytes::from_static(b"[]"), Bytes::from_static(b"[]")]),
             places: Mutex::default(),
-            stop: smol::channel::bounded(1),
         }))
     }
 
@@ -176,24 +111,24 @@ impl App {
         if self.viewers() > 0
             && let Some(event) = latest.event()
         {
-            self.bus.publish(event);
+            self.hall.bus.publish(event);
         }
     }
 
     /// Sends an alert, raised or grown, to viewers. Commit it to the store first: a viewer that comes in between
     /// resumes from there.
     pub fn publish_alert(&self, alert: &AlertRecord) {
-        self.bus.publish(sse::alert(alert));
+        self.hall.bus.publish(sse::alert(alert));
     }
 
     /// Sends a device that appeared or changed to viewers.
     pub fn publish_device(&self, device: &DeviceRecord) {
-        self.bus.publish(sse::event("device", device, None));
+        self.hall.bus.publish(sse::event("device", device, None));
     }
 
     /// Tells viewers a state of the stream itself: `live`, `away` (the monitor does not answer), `closing`.
     pub fn publish_status(&self, state: &str, detail: Option<&str>) {
-        self.bus.publish(sse::status(state, detail, None));
+        self.hall.bus.publish(sse::status(state, detail, None));
     }
 
     /// Takes what `/api/health` and `/metrics` show: an object of objects of numbers. Call every few seconds.
@@ -218,7 +153,7 @@ impl App {
 
     /// Live event streams.
     pub fn viewers(&self) -> u32 {
-        self.counts.viewers.load(Relaxed) as u32
+        self.hall.viewers()
     }
 
     /// Whether a password is set, or none is wanted.
@@ -226,33 +161,28 @@ impl App {
         self.auth.claimed(&self.store).unwrap_or(true)
     }
 
+    /// Takes the administrator's password and second factor away and ends every session and token, for who owns this
+    /// machine; `code` claims the dashboard anew.
+    pub fn reset(&self, code: String) -> Result<(), StoreError> {
+        self.auth.reset(&self.store, code)?;
+        audit::own(self, "reset", "");
+        Ok(())
+    }
+
+    /// This machine's host name; empty where it has none.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// What has happened on the wire.
     pub fn stats(&self) -> Stats {
-        let (counts, bus) = (&self.counts, self.bus.stats());
-        Stats {
-            connections: counts.connections.load(Relaxed),
-            connections_accepted: counts.accepted.load(Relaxed),
-            connections_refused: counts.turned_away.load(Relaxed),
-            requests: counts.requests.load(Relaxed),
-            viewers: counts.viewers.load(Relaxed),
-            viewers_refused: counts.viewers_refused.load(Relaxed),
-            viewers_stalled: counts.viewers_stalled.load(Relaxed),
-            logins_failed: self.auth.failed(),
-            events: bus.published,
-            events_lost: bus.lagged,
-        }
+        Stats { logins_failed: self.auth.failed(), ..self.hall.stats() }
     }
 
     /// Says good-bye to viewers and ends [`super::serve`].
     pub fn shutdown(&self) {
         self.publish_status("closing", None);
-        self.bus.close();
-        self.stop.0.close();
-    }
-
-    /// Resolves at [`App::shutdown`].
-    pub(super) async fn stopping(&self) {
-        let _ = self.stop.1.recv().await;
+        self.hall.close();
     }
 
     /// Asks the loop and waits for its answer.

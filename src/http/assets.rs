@@ -1,7 +1,7 @@
 //! The page and its files, part of the binary as `build.rs` packs them, and the API's description.
 
-use super::State;
 use super::answer::{self, Answer, Refusal};
+use super::forwarded::Forwarded;
 use super::password::digest_bytes;
 use flate2::read::GzDecoder;
 use http_types::StatusCode;
@@ -23,6 +23,8 @@ include!(concat!(env!("OUT_DIR"), "/page.rs"));
 const FOREVER: &str = "public, max-age=31536000, immutable";
 /// For what keeps its name: the browser keeps it and asks each time whether it is still the same.
 const ASK_AGAIN: &str = "no-cache";
+/// What the addresses in the document, and those its script makes, are below.
+const BASE: &str = "<base href=\"/\">";
 /// The one file that is no file of the page.
 const OPENAPI: &str = "openapi.json";
 
@@ -38,7 +40,7 @@ impl Packed {
         plain
     }
 
-    fn answer(&self, request: &Request<State>, cache: &'static str) -> Response {
+    fn answer<S>(&self, request: &Request<S>, cache: &'static str) -> Response {
         let gzip = accepts_gzip(request);
         // Two encodings are two representations: each has its tag (RFC 9110, 8.8.3.3).
         let etag = format!("\"{}{}\"", self.digest, if gzip { "-gz" } else { "" });
@@ -59,12 +61,12 @@ impl Packed {
 }
 
 /// Whether the browser holds what `etag` names.
-fn knows(request: &Request<State>, etag: &str) -> bool {
+fn knows<S>(request: &Request<S>, etag: &str) -> bool {
     request.header("if-none-match").is_some_and(|v| v.as_str().split(',').any(|e| e.trim() == etag))
 }
 
 /// Whether `gzip` is named and not refused with `q=0`.
-fn accepts_gzip(request: &Request<State>) -> bool {
+fn accepts_gzip<S>(request: &Request<S>) -> bool {
     request
         .header("accept-encoding")
         .is_some_and(|values| values.iter().any(|value| takes_gzip(value.as_str())))
@@ -93,12 +95,19 @@ fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// GET of any page: the same document, whose script shows what the path asks for. It fits one packet as it is.
-pub async fn page(request: Request<State>) -> Answer {
-    let etag = format!("\"{}\"", &digest_bytes(DOCUMENT.as_bytes())[..16]);
+/// GET of any page: the same document, whose script shows what the path asks for, below the path that the viewer's proxy
+/// has it at. It fits one packet as it is.
+pub async fn page<S>(request: Request<S>) -> Answer {
+    let document = match request.ext::<Forwarded>() {
+        Some(forwarded) if !forwarded.base.is_empty() => {
+            Bytes::from(DOCUMENT.replacen(BASE, &format!("<base href=\"{}/\">", forwarded.base), 1))
+        }
+        _ => Bytes::from_static(DOCUMENT.as_bytes()),
+    };
+    let etag = format!("\"{}\"", &digest_bytes(&document)[..16]);
     let mut response = match knows(&request, &etag) {
         true => Response::new(StatusCode::NotModified),
-        false => answer::bytes(media_type("index.html"), DOCUMENT),
+        false => answer::bytes(media_type("index.html"), document),
     };
     response.insert_header("etag", etag);
     response.insert_header("cache-control", ASK_AGAIN);
@@ -106,14 +115,14 @@ pub async fn page(request: Request<State>) -> Answer {
 }
 
 /// GET `/static/{name}`.
-pub async fn file(request: Request<State>) -> Answer {
+pub async fn file<S>(request: Request<S>) -> Answer {
     let name = request.param("name").unwrap_or_default();
     let file = Packed::named(name).filter(|file| file.name != OPENAPI);
     Ok(file.ok_or_else(|| Refusal::missing("file"))?.answer(&request, FOREVER))
 }
 
 /// GET `/favicon.ico`, which browsers ask for unasked.
-pub async fn icon(_: Request<State>) -> Answer {
+pub async fn icon<S>(_: Request<S>) -> Answer {
     let mut response = Response::new(StatusCode::SeeOther);
     let icon = FILES.iter().find(|file| file.name.starts_with("favicon-")).expect("build.rs packs it");
     response.insert_header("location", format!("/static/{}", icon.name));
@@ -121,7 +130,7 @@ pub async fn icon(_: Request<State>) -> Answer {
 }
 
 /// GET `/api/openapi.json`.
-pub async fn openapi(request: Request<State>) -> Answer {
+pub async fn openapi<S>(request: Request<S>) -> Answer {
     Ok(Packed::named(OPENAPI).expect("build.rs packs it").answer(&request, ASK_AGAIN))
 }
 

@@ -1,7 +1,7 @@
 //! From hyper's requests to `http_types`' and back, without a step that a client can make panic.
 
-use super::Peer;
 use super::answer::Refusal;
+use super::forwarded::Forwarded;
 use http_types::{Method, Request, Response, StatusCode, Url, Version};
 use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue};
@@ -20,7 +20,7 @@ pub const BODY_BYTES: usize = 64 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The request headers that routes read; all others are dropped unread.
-const READ: [&str; 9] = [
+const READ: [&str; 10] = [
     "accept-encoding",
     "host",
     "origin",
@@ -30,6 +30,7 @@ const READ: [&str; 9] = [
     "if-none-match",
     "last-event-id",
     "sec-fetch-site",
+    "user-agent",
 ];
 
 /// What every answer says to browsers: run nothing but our own files (and the line that the document opens with, by the
@@ -49,8 +50,8 @@ const SENT: [(&str, &str); 4] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// A request for tide, its body read whole.
-pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Request, Refusal> {
+/// A request for tide, its body read whole. It carries whose it is as [`super::Peer`], and what a proxy said of it.
+pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
     let method: Method = parts.method.as_str().parse().map_err(|_| {
         Refusal::new(StatusCode::NotImplemented, "method_unknown", "this method is not known here")
@@ -73,7 +74,11 @@ pub async fn request(request: hyper::Request<Incoming>, peer: Peer) -> Result<Re
         hyper::Version::HTTP_10 => Version::Http1_0,
         _ => Version::Http1_1,
     }));
-    converted.ext_mut().insert(peer);
+    if let Some(host) = &forwarded.host {
+        converted.insert_header("host", &**host);
+    }
+    converted.ext_mut().insert(forwarded.client);
+    converted.ext_mut().insert(forwarded.clone());
     if !body.is_end_stream() {
         let content_type = converted.remove_header("content-type");
         converted.set_body(read(body).await?);
@@ -149,6 +154,10 @@ pub async fn answer(mut answer: Response) -> Result<hyper::Response<Whole>, Infa
     }
     if answer.header("cache-control").is_none() {
         wire.headers_mut().insert(hyper::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if answer.status() == StatusCode::ServiceUnavailable {
+        // Who is to come back later need not keep its place until then.
+        wire.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
     }
     for (name, values) in answer.iter() {
         let Ok(name) = HeaderName::from_bytes(name.as_str().as_bytes()) else { continue };

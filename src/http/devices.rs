@@ -1,8 +1,8 @@
 //! Devices: who is there, and what the owner says of them.
 
-use super::State;
 use super::answer::{self, Answer, Refusal};
 use super::query::{self, Query};
+use super::{State, audit};
 use crate::command::{Command, DeviceChange};
 use tide::Request;
 
@@ -36,7 +36,8 @@ pub async fn change(mut request: Request<State>) -> Answer {
     let device = app.ask(|reply| Command::ChangeDevice(id, change, reply)).await?;
     let device = device.ok_or_else(|| Refusal::missing("device"))?;
     app.publish_device(&device);
-    answer::json(&device)
+    let name = device.name.clone().unwrap_or_else(|| device.label.clone());
+    Ok(audit::about(answer::json(&device)?, name))
 }
 
 fn clean(name: &str, text: &mut Option<String>, longest: usize) -> Result<(), Refusal> {

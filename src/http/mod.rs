@@ -6,21 +6,30 @@
 //! | file | its one job |
 //! |---|---|
 //! | `app` | what the loop shares with the routes, and how it publishes |
+//! | `hall` | caps, counts, bus and names: what the wire needs of any dashboard |
 //! | `wire`, `paced`, `convert` | sockets, limits, hyper to `http_types` and back |
 //! | `sse` | events: encoding, resuming, one small task per viewer |
+//! | `forwarded` | what a trusted proxy says of a request |
 //! | `routes`, `guard` | the one table of routes, and who may pass |
-//! | `auth`, `password`, `session` | sessions, tokens, lockout, argon2id, logging in |
+//! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
+//! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
+//! | `audit` | who logged in and changed what |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `assets` | the routes themselves |
 //! | `answer`, `query` | JSON out, strict parameters in |
 
+mod accounts;
 mod alerts;
 mod answer;
 mod app;
 mod assets;
+mod audit;
 mod auth;
 mod convert;
 mod devices;
+mod forwarded;
 mod guard;
+mod hall;
+mod kiosk;
 mod monitor;
 mod mutes;
 mod paced;
@@ -29,10 +38,12 @@ mod query;
 mod routes;
 mod session;
 mod sse;
+mod tokens;
 mod wire;
 
-pub use app::{App, AuthMode, Limits, Setup, Stats};
-pub use wire::{ACCESS, bind, serve, serve_local};
+pub use app::{App, AuthMode, Setup};
+pub use hall::{Limits, Stats};
+pub use wire::{ACCESS, Site, bind, serve, serve_local};
 
 /// What every route gets.
 type State = std::sync::Arc<App>;

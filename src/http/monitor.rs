@@ -137,7 +137,7 @@ pub async fn health(request: Request<State>) -> Answer {
 /// POST `/api/selftest`: the loop tells of parser, detector and store; the stream is tried here.
 pub async fn self_test(request: Request<State>) -> Answer {
     let app = request.state();
-    let mut stream = app.bus.subscribe();
+    let mut stream = app.hall.bus.subscribe();
     let stages = app.ask(Command::SelfTest).await?;
     let began = crate::time::monotonic();
     app.publish_status("live", Some("self_test"));

@@ -3,7 +3,7 @@
 use super::alerts::note;
 use super::answer::{self, Answer, Refusal};
 use super::query::{self, Query};
-use super::{App, State};
+use super::{App, State, audit};
 use crate::addr::Ip;
 use crate::alert::Mute;
 use crate::command::Command;
@@ -70,17 +70,21 @@ pub async fn add(mut request: Request<State>) -> Answer {
     tell(app)?;
     let mut response = answer::json(&mute)?;
     response.set_status(StatusCode::Created);
-    Ok(response)
+    let source = mute.source.map(|ip| ip.to_string());
+    let target = mute.target.map(|ip| ip.to_string());
+    let what: Vec<String> = [mute.kind, source, target].into_iter().flatten().collect();
+    Ok(audit::about(response, what.join(" ")))
 }
 
 /// DELETE `/api/mutes/{id}`.
 pub async fn delete(request: Request<State>) -> Answer {
     let app = request.state();
-    if !app.store.delete_mute(query::part(&request, "id", "mute")?)? {
+    let id: u64 = query::part(&request, "id", "mute")?;
+    if !app.store.delete_mute(id)? {
         return Err(Refusal::missing("mute"));
     }
     tell(app)?;
-    answer::nothing()
+    Ok(audit::about(answer::nothing()?, id.to_string()))
 }
 
 fn address(name: &str, text: Option<&str>) -> Result<Option<Ip>, Refusal> {

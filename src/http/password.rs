@@ -18,6 +18,8 @@ pub const LONGEST: usize = 1024;
 const MEMORY_KIB: u32 = 4096;
 /// Passes over that memory.
 const PASSES: u32 = 3;
+/// Stands for the hash of an account that does not exist: it takes the same time and is nobody's.
+pub(super) const NOBODY: &str = "argon2id$4096$3$00000000000000000000000000000000$00";
 /// Capacity asked of the allocator, blocks of 1 KiB. Beyond 32 MiB glibc always maps, whatever it has learned about
 /// sizes, so the memory is gone from the process afterwards; pages that are not touched cost nothing.
 const CAPACITY: usize = 33 * 1024;
@@ -120,7 +122,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
@@ -134,6 +136,7 @@ mod tests {
         let kept = hash("correct horse").expect("hash");
         assert!(verify(&kept, "correct horse") && !verify(&kept, "correct horsf") && !verify(&kept, ""));
         assert_ne!(kept, hash("correct horse").expect("hash"), "salted");
+        assert!(NOBODY.starts_with(&format!("argon2id${MEMORY_KIB}${PASSES}$")) && !verify(NOBODY, ""));
         for damaged in ["", "argon2id$", "argon2id$4096$3$zz$00", "argon2id$4294967295$3$00$00", "plain"] {
             assert!(!verify(damaged, "correct horse"), "{damaged}");
         }

@@ -13,7 +13,7 @@ pub struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads them; a name outside `allowed` is refused. Empty values count as absent.
-    pub fn of(request: &Request<State>, allowed: &[&str]) -> Result<Query, Refusal> {
+    pub fn of<S>(request: &Request<S>, allowed: &[&str]) -> Result<Query, Refusal> {
         let mut pairs = Vec::new();
         for (name, value) in request.url().query_pairs() {
             if !allowed.contains(&name.as_ref()) {

@@ -1,7 +1,8 @@
 //! The one table of routes. What it does not list as open needs a session.
 
-use super::guard::{self, Admitted, Guard};
-use super::{State, alerts, assets, devices, monitor, mutes, session, sse};
+use super::auth::Admitted;
+use super::guard::{self, Guard};
+use super::{State, accounts, alerts, assets, audit, devices, monitor, mutes, session, sse, tokens};
 use http_types::Method;
 use tide::{Request, Response, Server};
 
@@ -10,10 +11,18 @@ use tide::{Request, Response, Server};
 pub enum Access {
     /// Everyone.
     Open,
-    /// A session or token; others are told 401.
+    /// A session or token; others are told 401. Only the administrator's may change things.
     Session,
+    /// [`Access::Session`], and a wall display.
+    Wall,
+    /// The administrator, to look too.
+    Administrator,
+    /// Whoever has an account, to change too: it concerns himself alone.
+    Own,
     /// A session; others are sent to the login page.
     Page,
+    /// [`Access::Page`], and a wall display.
+    WallPage,
 }
 
 /// One route.
@@ -37,8 +46,9 @@ macro_rules! routes {
         fn mount(server: &mut Server<State>) {
             $(server.at($path).method(Method::$method, |request: Request<State>| async move {
                 // The guard judged the path; this judges the handler that tide chose for it.
-                if Access::$access != Access::Open && request.ext::<Admitted>().is_none() {
-                    return Ok(guard::no_session(Access::$access, &request));
+                let judged = guard::judge(Access::$access, Method::$method, request.ext::<Admitted>());
+                if let Err(why) = judged {
+                    return Ok(guard::refused(why, Access::$access, &request));
                 }
                 let response: Response = match $handler(request).await {
                     Ok(response) => response,
@@ -65,30 +75,44 @@ routes! {
     Get "/devices/:id" Page assets::page,
     Get "/health" Page assets::page,
     Get "/settings" Page assets::page,
-    Get "/kiosk" Page assets::page,
+    Get "/account" Page assets::page,
+    Get "/kiosk" WallPage assets::page,
 
-    Get "/api/dashboard" Session monitor::dashboard,
-    Get "/api/events" Session sse::events,
-    Get "/api/alerts" Session alerts::list,
+    Get "/api/dashboard" Wall monitor::dashboard,
+    Get "/api/events" Wall sse::events,
+    Get "/api/alerts" Wall alerts::list,
     Post "/api/alerts/ack" Session alerts::acknowledge_matching,
-    Get "/api/alerts/:id" Session alerts::one,
+    Get "/api/alerts/:id" Wall alerts::one,
     Post "/api/alerts/:id/ack" Session alerts::acknowledge,
     Get "/api/mutes" Session mutes::list,
     Post "/api/mutes" Session mutes::add,
     Delete "/api/mutes/:id" Session mutes::delete,
-    Get "/api/devices" Session devices::list,
-    Get "/api/devices/:id" Session devices::one,
+    Get "/api/devices" Wall devices::list,
+    Get "/api/devices/:id" Wall devices::one,
     Patch "/api/devices/:id" Session devices::change,
-    Get "/api/traffic" Session monitor::traffic,
-    Get "/api/talkers" Session monitor::talkers,
-    Get "/api/places" Session monitor::places,
-    Get "/api/kinds" Session monitor::kinds,
-    Get "/api/health" Session monitor::health,
+    Get "/api/traffic" Wall monitor::traffic,
+    Get "/api/talkers" Wall monitor::talkers,
+    Get "/api/places" Wall monitor::places,
+    Get "/api/kinds" Wall monitor::kinds,
+    Get "/api/health" Wall monitor::health,
     Post "/api/selftest" Session monitor::self_test,
-    Post "/api/password" Session session::change_password,
-    Get "/api/tokens" Session session::tokens,
-    Post "/api/tokens" Session session::add_token,
-    Delete "/api/tokens/:id" Session session::delete_token,
+    Get "/api/session" Wall session::me,
+    Get "/api/sessions" Own session::list,
+    Delete "/api/sessions" Own session::end_others,
+    Delete "/api/sessions/:id" Own session::end,
+    Post "/api/password" Own session::change_password,
+    Post "/api/two-factor" Own accounts::offer_two_factor,
+    Post "/api/two-factor/confirm" Own accounts::confirm_two_factor,
+    Post "/api/two-factor/off" Own accounts::end_two_factor,
+    Post "/api/two-factor/recovery" Own accounts::renew_recovery,
+    Get "/api/accounts" Administrator accounts::list,
+    Post "/api/accounts" Administrator accounts::add,
+    Patch "/api/accounts/:id" Administrator accounts::change,
+    Delete "/api/accounts/:id" Administrator accounts::delete,
+    Get "/api/tokens" Administrator tokens::list,
+    Post "/api/tokens" Administrator tokens::add,
+    Delete "/api/tokens/:id" Administrator tokens::delete,
+    Get "/api/audit" Administrator audit::list,
     Get "/api/openapi.json" Session assets::openapi,
     Get "/metrics" Session monitor::metrics,
 }
@@ -111,6 +135,12 @@ pub fn access(method: Method, path: &str) -> Access {
         None if here().next().is_some() && here().all(|entry| entry.access == Access::Open) => Access::Open,
         None => Access::Session,
     }
+}
+
+/// The pattern of the route that a path leads to.
+pub fn pattern(method: Method, path: &str) -> Option<&'static str> {
+    let wanted = if method == Method::Head { Method::Get } else { method };
+    ROUTES.iter().find(|entry| entry.method == wanted && fits(entry.path, path)).map(|entry| entry.path)
 }
 
 /// The methods a path has, for `Allow`.
@@ -145,6 +175,8 @@ fn fits(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::auth::Role;
+    use crate::http::guard::Denied;
     use crate::http::{App, AuthMode, Limits, Peer, Setup};
     use crate::store::{Options, Store};
     use http_types::{StatusCode, Url};
@@ -161,16 +193,27 @@ mod tests {
             limits: Limits::default(),
             host: "pi".into(),
             public_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             replay: false,
         });
         server(app.expect("an app"))
     }
 
     fn ask(server: &Server<State>, method: Method, path: &str, authorization: &str) -> http_types::Response {
+        from(server, method, path, &[("host", "localhost"), ("authorization", authorization)])
+    }
+
+    fn from(
+        server: &Server<State>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> http_types::Response {
         let url = Url::parse(&format!("http://netmonitor{path}")).expect("a path");
         let mut request = http_types::Request::new(method, url);
-        request.insert_header("host", "localhost");
-        request.insert_header("authorization", authorization);
+        for (name, value) in headers {
+            request.insert_header(*name, *value);
+        }
         request.insert_header("cookie", "session=0000");
         request.ext_mut().insert(Peer::Address([127, 0, 0, 1].into()));
         smol::block_on(server.respond(request)).expect("an answer")
@@ -186,8 +229,10 @@ mod tests {
             let who = (entry.method, entry.path);
             match entry.access {
                 Access::Open => assert!(open.contains(&entry.path), "{who:?} is open"),
-                Access::Session => assert_eq!(answer.status(), StatusCode::Unauthorized, "{who:?}"),
-                Access::Page => {
+                Access::Session | Access::Wall | Access::Administrator | Access::Own => {
+                    assert_eq!(answer.status(), StatusCode::Unauthorized, "{who:?}");
+                }
+                Access::Page | Access::WallPage => {
                     assert_eq!(answer.status(), StatusCode::SeeOther, "{who:?}");
                     let to = answer.header("location").map(|v| v.as_str().to_owned()).unwrap_or_default();
                     assert!(to.starts_with("/login"), "{who:?}: {to}");
@@ -208,6 +253,79 @@ mod tests {
         ] {
             let status = ask(&server, method, path, "").status();
             assert_eq!(status, StatusCode::Unauthorized, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn viewers_change_nothing_but_their_own_and_wall_displays_see_what_the_kiosk_shows() {
+        let looker = |account, kiosk| Admitted { role: Role::Viewer, account, kiosk, ..Admitted::owner("x") };
+        let (owner, viewer, token) = (Admitted::owner("x"), looker(Some(2), false), looker(None, false));
+        let kiosk = looker(None, true);
+        let shown = [
+            "/api/dashboard",
+            "/api/events",
+            "/api/alerts",
+            "/api/alerts/:id",
+            "/api/devices",
+            "/api/devices/:id",
+            "/api/traffic",
+            "/api/talkers",
+            "/api/places",
+            "/api/kinds",
+            "/api/health",
+            "/api/session",
+            "/kiosk",
+        ];
+        let own = ["/api/session", "/api/sessions", "/api/password", "/api/two-factor"];
+        for entry in ROUTES.iter().filter(|entry| entry.access != Access::Open) {
+            let may = |who| guard::judge(entry.access, entry.method, Some(who));
+            let what = (entry.method, entry.path);
+            assert_eq!(may(&owner), Ok(()), "{what:?}");
+            if entry.method == Method::Get {
+                let closed = ["/api/accounts", "/api/tokens", "/api/audit"].contains(&entry.path);
+                assert_eq!(may(&viewer).is_err(), closed, "{what:?}");
+                assert_eq!(may(&kiosk).is_ok(), shown.contains(&entry.path), "{what:?}");
+            } else {
+                let mine = own.iter().any(|path| entry.path.starts_with(path));
+                assert_eq!(may(&viewer), if mine { Ok(()) } else { Err(Denied::ReadOnly) }, "{what:?}");
+                assert_eq!(may(&token), Err(Denied::ReadOnly), "{what:?}");
+                assert_eq!(may(&kiosk), Err(Denied::ReadOnly), "{what:?}");
+            }
+        }
+        for method in [Method::Put, Method::Options, Method::Trace, Method::Delete] {
+            assert_eq!(
+                guard::judge(access(method, "/api/alerts"), method, Some(&viewer)),
+                Err(Denied::ReadOnly)
+            );
+        }
+    }
+
+    #[test]
+    fn every_route_the_open_ones_too_is_closed_to_other_names_and_other_sites() {
+        let server = closed();
+        let paths = ROUTES.iter().map(|e| (e.method, e.path.replace(":id", "1").replace(":name", "app.js")));
+        let unknown = [Method::Get, Method::Post].map(|method| (method, "/nothing".to_owned()));
+        for (method, path) in paths.chain(unknown) {
+            let status = |headers: &[(&str, &str)]| from(&server, method, &path, headers).status();
+            for name in
+                ["evil.example", "localhost.evil.example", "pi.evil.example:8080", "[::1].evil.example"]
+            {
+                assert_eq!(
+                    status(&[("host", name)]),
+                    StatusCode::MisdirectedRequest,
+                    "{method} {path} by {name}"
+                );
+            }
+            assert_eq!(status(&[]), StatusCode::BadRequest, "{method} {path} by no name");
+            for site in ["http://evil.example", "https://pi.evil.example", "http://pi:81", "null", "", "pi"] {
+                let headers = [("host", "pi"), ("origin", site)];
+                assert_eq!(status(&headers), StatusCode::Forbidden, "{method} {path} from {site}");
+            }
+            let here = status(&[("host", "pi"), ("origin", "http://pi")]);
+            assert!(
+                here != StatusCode::Forbidden && here != StatusCode::MisdirectedRequest,
+                "{method} {path}"
+            );
         }
     }
 

@@ -1,10 +1,8 @@
-//! Logging in and out, passwords, API tokens.
+//! Logging in and out: who is logged in, the sessions there are, passwords.
 
-use super::alerts::note;
 use super::answer::{self, Answer, Refusal};
-use super::auth::{COOKIE, Kept};
-use super::{AuthMode, Peer, State, query};
-use crate::time::{SECOND, WallTime};
+use super::auth::{self, ADMINISTRATOR, Account, Admitted, Attempt, Begun, COOKIE, Caller, Session, told};
+use super::{AuthMode, Peer, State, audit, query};
 use http_types::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +12,9 @@ use tide::Request;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Login {
+    name: Option<String>,
     password: String,
+    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -32,92 +32,162 @@ struct Change {
     new: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Named {
-    name: String,
-}
-
-/// POST `/api/session`: a cookie for the right password.
+/// POST `/api/session`: a cookie for the right password, and the right code where a second factor is set.
 pub async fn login(mut request: Request<State>) -> Answer {
     let wanted: Login = query::body(&mut request).await?;
-    let (app, peer) = (request.state(), peer(&request)?);
+    let (app, from) = (request.state(), caller(&request)?);
     if app.auth.mode() == AuthMode::None {
         return answer::nothing();
     }
-    with_cookie(&app.auth.login(&app.store, peer, &wanted.password).await?, app.auth.session_seconds())
+    let name = wanted.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    // A name that nobody has may be a password typed into the wrong field: it is not written down.
+    let who = app.auth.accounts.named(name).map(|account| account.name).unwrap_or_default();
+    let attempt = Attempt { name, password: &wanted.password, code: wanted.code.as_deref() };
+    let answer = match app.auth.login(&app.store, from, attempt).await {
+        Ok(begun) => with_cookie(&begun)?,
+        Err(refusal) => refusal.response(),
+    };
+    Ok(audit::by(answer, who))
 }
 
 /// POST `/api/claim`: sets the first password and logs in.
 pub async fn claim(mut request: Request<State>) -> Answer {
     let wanted: Claim = query::body(&mut request).await?;
-    let (app, peer) = (request.state(), peer(&request)?);
-    let token = app.auth.claim(&app.store, peer, &wanted.code, &wanted.password).await?;
-    with_cookie(&token, app.auth.session_seconds())
+    let (app, from) = (request.state(), caller(&request)?);
+    with_cookie(&app.auth.claim(&app.store, from, &wanted.code, &wanted.password).await?)
+}
+
+/// GET `/api/session`: who is logged in.
+pub async fn me(request: Request<State>) -> Answer {
+    query::Query::of(&request, &[])?;
+    let (app, who) = (request.state(), admitted(&request)?);
+    let account = who.account.and_then(|id| app.auth.accounts.numbered(id));
+    answer::json(&json!({
+        "name": who.who,
+        "role": who.role,
+        "two_factor": account.as_ref().is_some_and(|account| account.two_factor.is_some()),
+        "recovery_codes": account.and_then(|account| account.two_factor).map_or(0, |factor| factor.left()),
+        "expires": who.ends.map(told),
+        "kiosk": who.kiosk,
+        "account": who.account,
+    }))
 }
 
 /// DELETE `/api/session`: ends this session. Without one there is nothing to end.
 pub async fn logout(request: Request<State>) -> Answer {
     let app = request.state();
-    app.auth.logout(&app.store, request.header("cookie").map(|v| v.as_str()))?;
-    with_cookie("", 0)
+    let cookies = request.header("cookie").map(|v| v.as_str());
+    let mut answer = with_cookie(&Begun { token: String::new(), seconds: 0 })?;
+    if let Some(session) = app.auth.session(&app.store, cookies) {
+        app.auth.end_sessions(&app.store, |other| other.id == session.id)?;
+        answer = audit::by(answer, owner(app, &session));
+    }
+    Ok(answer)
 }
 
-/// POST `/api/password`: changes the password; every other session ends. Whoever may open the local socket owns this
-/// machine, and need not know the old one.
+/// POST `/api/password`: changes one's password; every other session of the account ends. Whoever may open the local
+/// socket owns this machine, sets the administrator's, and need not know the old one.
 pub async fn change_password(mut request: Request<State>) -> Answer {
     let wanted: Change = query::body(&mut request).await?;
     let app = request.state();
     if request.ext::<Peer>() == Some(&Peer::Local) {
-        app.auth.set_password(&app.store, &wanted.new).await?;
+        app.auth.set_password(&app.store, ADMINISTRATOR, &wanted.new).await?;
         return answer::nothing();
     }
     let old = wanted.old.ok_or_else(|| Refusal::bad("old must be given: the password as it is now"))?;
-    let token = app.auth.change_password(&app.store, peer(&request)?, &old, &wanted.new).await?;
-    with_cookie(&token, app.auth.session_seconds())
+    let account = prove(&request, &old).await?;
+    app.auth.set_password(&app.store, account.id, &wanted.new).await?;
+    with_cookie(&app.auth.begin(&app.store, account.id, caller(&request)?)?)
 }
 
-fn shown(token: &Kept) -> Value {
-    json!({ "id": token.id, "name": token.name, "created": WallTime::from_micros(token.created * SECOND) })
+/// GET `/api/sessions`: one's own; the administrator sees those of all, and the wall displays.
+pub async fn list(request: Request<State>) -> Answer {
+    query::Query::of(&request, &[])?;
+    let (app, who) = (request.state(), admitted(&request)?);
+    let mine = |session: &Session| who.administers() || Some(session.account) == who.account;
+    let shown = |session: Session| {
+        json!({
+            "id": session.id,
+            "name": owner(app, &session),
+            "kiosk": session.token.is_some(),
+            "created": told(session.created),
+            "last_seen": told(session.seen.max(session.created)),
+            "expires": app.auth.sessions.ends(&session).map(told),
+            "address": session.address,
+            "browser": session.browser,
+            "current": Some(session.id) == who.session,
+        })
+    };
+    let sessions: Vec<Value> = app.auth.sessions.list().into_iter().filter(mine).map(shown).collect();
+    answer::json(&json!({ "sessions": sessions }))
 }
 
-/// GET `/api/tokens`: names, never the tokens themselves.
-pub async fn tokens(request: Request<State>) -> Answer {
-    let tokens: Vec<Value> = request.state().auth.tokens().iter().map(shown).collect();
-    answer::json(&json!({ "tokens": tokens }))
-}
-
-/// POST `/api/tokens`: a new one, told this once.
-pub async fn add_token(mut request: Request<State>) -> Answer {
-    let wanted: Named = query::body(&mut request).await?;
-    let app = request.state();
-    let name: String = note(&wanted.name).chars().take(64).collect();
-    if name.is_empty() {
-        return Err(Refusal::bad("name must say what the token is for"));
+/// DELETE `/api/sessions/{id}`: one's own, or anyone's by the administrator.
+pub async fn end(request: Request<State>) -> Answer {
+    let (app, who) = (request.state(), admitted(&request)?);
+    let id: u64 = query::part(&request, "id", "session")?;
+    let theirs =
+        |session: &Session| session.id == id && (who.administers() || Some(session.account) == who.account);
+    let name = app.auth.sessions.list().iter().find(|s| theirs(s)).map(|session| owner(app, session));
+    if app.auth.end_sessions(&app.store, theirs)? == 0 {
+        return Err(Refusal::missing("session"));
     }
-    let (kept, token) = app.auth.add_token(&app.store, name)?;
-    let mut told = shown(&kept);
-    told["token"] = token.into();
-    let mut response = answer::json(&told)?;
-    response.set_status(StatusCode::Created);
-    Ok(response)
+    Ok(audit::about(answer::nothing()?, name.unwrap_or_default()))
 }
 
-/// DELETE `/api/tokens/{id}`.
-pub async fn delete_token(request: Request<State>) -> Answer {
-    let app = request.state();
-    match app.auth.delete_token(&app.store, query::part(&request, "id", "token")?)? {
-        true => answer::nothing(),
-        false => Err(Refusal::missing("token")),
-    }
+/// DELETE `/api/sessions`: every other session of one's own.
+pub async fn end_others(request: Request<State>) -> Answer {
+    let (app, who) = (request.state(), admitted(&request)?);
+    let account = who.account.ok_or_else(no_account)?;
+    let ended = app.auth.end_sessions(&app.store, |session| {
+        session.account == account && session.token.is_none() && Some(session.id) != who.session
+    })?;
+    Ok(audit::count(answer::json(&json!({ "ended": ended }))?, ended as u64))
+}
+
+/// Who sent this.
+pub fn admitted(request: &Request<State>) -> Result<&Admitted, Refusal> {
+    let nobody = || Refusal::new(StatusCode::Unauthorized, "no_session", "log in first");
+    request.ext::<Admitted>().ok_or_else(nobody)
+}
+
+/// Whether this is sent by who owns the account, by his password. Where nobody logs in it is the administrator's.
+pub async fn prove(request: &Request<State>, password: &str) -> Result<Account, Refusal> {
+    let (app, who) = (request.state(), admitted(request)?);
+    let account = app.auth.accounts.numbered(who.account.unwrap_or(ADMINISTRATOR)).ok_or_else(no_account)?;
+    let attempt = Attempt { name: Some(&account.name), password, code: None };
+    let proved = app.auth.prove(&app.store, caller(request)?.peer, attempt, false).await;
+    proved.map_err(|refusal| refusal.said("wrong_password", "that is not the password"))
+}
+
+/// For routes that need an account.
+pub fn no_account() -> Refusal {
+    Refusal::new(StatusCode::Conflict, "no_account", "log in with a password first: this is about an account")
+}
+
+/// Whose session it is.
+fn owner(app: &super::App, session: &Session) -> String {
+    let account = || app.auth.accounts.numbered(session.account).map(|account| account.name);
+    let token = |id| app.auth.token(id).map(|token| token.name);
+    session.token.map_or_else(account, token).unwrap_or_default()
+}
+
+/// From where a request comes.
+pub fn caller(request: &Request<State>) -> Result<Caller, Refusal> {
+    let browser = auth::browser(request.header("user-agent").map(|v| v.as_str()).unwrap_or_default());
+    Ok(Caller { peer: peer(request)?, browser })
 }
 
 /// No `Secure`: the dashboard speaks plain HTTP in the home network.
-fn with_cookie(token: &str, seconds: i64) -> Answer {
+pub fn with_cookie(begun: &Begun) -> Answer {
     let mut response = answer::nothing()?;
-    let cookie = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict");
-    response.insert_header("set-cookie", cookie);
+    response.insert_header("set-cookie", cookie(begun));
     Ok(response)
+}
+
+/// The cookie of a session.
+pub fn cookie(begun: &Begun) -> String {
+    format!("{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict", begun.token, begun.seconds)
 }
 
 fn peer(request: &Request<State>) -> Result<IpAddr, Refusal> {

@@ -1,11 +1,11 @@
 //! Events: each encoded once, written to every viewer from the same bytes by one small task per viewer.
 
 use super::answer::{Answer, Refusal};
-use super::app::App;
-use super::auth::Auth;
+use super::auth::Admitted;
+use super::hall::Hall;
 use super::paced::Paced;
 use super::query::Query;
-use super::{Peer, State};
+use super::{App, Peer, State};
 use crate::alert::AlertRecord;
 use crate::bus::{Next, Reader};
 use crate::time;
@@ -65,29 +65,30 @@ pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8
 }
 
 /// Publishes a comment now and then, one for all viewers.
-pub async fn heartbeat(app: Arc<App>) {
-    if app.counts.beating.swap(true, Relaxed) {
+pub async fn heartbeat(hall: Arc<Hall>) {
+    if hall.counts.beating.swap(true, Relaxed) {
         return;
     }
     loop {
         Timer::after(HEARTBEAT).await;
-        if app.viewers() > 0 {
-            app.bus.publish(Arc::from(&b":\n\n"[..]));
+        if hall.viewers() > 0 {
+            hall.bus.publish(Arc::from(&b":\n\n"[..]));
         }
     }
 }
 
 /// A viewer's place among those allowed; dropping it gives it back.
-struct Seat(Arc<App>);
+pub struct Seat(Arc<Hall>);
 
 impl Seat {
-    fn take(app: &Arc<App>) -> Result<Seat, Refusal> {
-        if app.viewers() >= app.limits.viewers {
-            app.counts.viewers_refused.fetch_add(1, Relaxed);
+    /// A place, or a refusal that says when to try again.
+    pub fn take(hall: &Arc<Hall>) -> Result<Seat, Refusal> {
+        if hall.viewers() >= hall.limits.viewers {
+            hall.counts.viewers_refused.fetch_add(1, Relaxed);
             return Err(Refusal::busy("too_many_viewers", "too many live viewers; poll /api/dashboard", 30));
         }
-        app.counts.viewers.fetch_add(1, Relaxed);
-        Ok(Seat(app.clone()))
+        hall.counts.viewers.fetch_add(1, Relaxed);
+        Ok(Seat(hall.clone()))
     }
 }
 
@@ -99,15 +100,20 @@ impl Drop for Seat {
 
 /// What the route hands to the wire: what to write first, and where to go on reading.
 pub struct Subscription {
-    first: Vec<u8>,
-    reader: Reader,
-    seat: Seat,
-    pass: Pass,
+    /// What the viewer gets at once.
+    pub first: Vec<u8>,
+    /// Its place in the ring, taken before `first` was put together.
+    pub reader: Reader,
+    /// Its place among those allowed.
+    pub seat: Seat,
+    /// Asked before each event: whether the viewer may still watch.
+    pub admitted: Box<dyn FnMut() -> bool + Send + Sync>,
 }
 
-/// What a viewer showed to get in. When any session or token ends, it is looked at again.
+/// What a viewer showed to get in. When any session or token ends, or this one's time is up, it is looked at again.
 struct Pass {
     local: bool,
+    ends: Option<i64>,
     cookie: Option<Box<str>>,
     authorization: Option<Box<str>>,
     ended: u64,
@@ -118,43 +124,56 @@ impl Pass {
         let header = |name| request.header(name).map(|v| v.as_str().into());
         let ended = request.state().auth.ended();
         let local = request.ext::<Peer>() == Some(&Peer::Local);
-        Pass { local, cookie: header("cookie"), authorization: header("authorization"), ended }
+        let ends = request.ext::<Admitted>().and_then(|admitted| admitted.ends);
+        Pass { local, ends, cookie: header("cookie"), authorization: header("authorization"), ended }
     }
 
-    fn holds(&mut self, auth: &Auth) -> bool {
-        let before = std::mem::replace(&mut self.ended, auth.ended());
-        self.local
-            || before == self.ended
-            || auth.admits(self.cookie.as_deref(), self.authorization.as_deref())
+    fn holds(&mut self, app: &App) -> bool {
+        let before = std::mem::replace(&mut self.ended, app.auth.ended());
+        let over = self.ends.is_some_and(|end| time::wall().secs() >= end);
+        if self.local || (before == self.ended && !over) {
+            return true;
+        }
+        let admitted = app.auth.admit(&app.store, self.cookie.as_deref(), self.authorization.as_deref());
+        self.ends = admitted.as_ref().and_then(|admitted| admitted.ends);
+        admitted.is_some()
     }
+}
+
+/// The last alert that a viewer has, as a browser tells it or a script.
+pub fn last_event_id<S>(request: &Request<S>) -> Result<Option<u64>, Refusal> {
+    let query = Query::of(request, &["last_event_id"])?;
+    let asked = query.parsed("last_event_id", "an alert id")?;
+    let header = request.header("last-event-id").and_then(|v| v.as_str().parse().ok());
+    Ok(header.or(asked))
 }
 
 /// GET `/api/events`.
 pub async fn events(request: Request<State>) -> Answer {
-    let query = Query::of(&request, &["last_event_id"])?;
-    let asked = query.parsed("last_event_id", "an alert id")?;
-    let header = request.header("last-event-id").and_then(|v| v.as_str().parse().ok());
+    let last = last_event_id(&request)?;
     let mut response = Response::new(StatusCode::Ok);
     response.insert_header("content-type", "text/event-stream");
     response.insert_header("cache-control", "no-store");
     if request.method() != Method::Head {
         let app = request.state();
-        let seat = Seat::take(app)?;
+        let seat = Seat::take(&app.hall)?;
         // The place in the ring first, then the store: an alert in between comes twice, never not at all.
-        let reader = app.bus.subscribe();
+        let reader = app.hall.bus.subscribe();
         let mut first = RETRY.to_vec();
         first.extend_from_slice(&status("live", None, None));
         if let Some(snapshot) = app.snapshot_event() {
             first.extend_from_slice(&snapshot);
         }
-        if let Some(last) = header.or(asked) {
+        if let Some(last) = last {
             let missed = app.store.alerts_since_id(last, RESUME)?;
             if missed.len() == RESUME {
                 first.extend_from_slice(&status("live", Some("older_alerts_left_out"), None));
             }
             missed.iter().for_each(|missed| first.extend_from_slice(&alert(missed)));
         }
-        response.insert_ext(Subscription { first, reader, seat, pass: Pass::of(&request) });
+        let (mut pass, app) = (Pass::of(&request), app.clone());
+        let admitted = Box::new(move || pass.holds(&app));
+        response.insert_ext(Subscription { first, reader, seat, admitted });
     }
     Ok(response)
 }
@@ -164,15 +183,15 @@ pub async fn stream<S>(mut stream: Paced<S>, head: Vec<u8>, subscription: Subscr
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Subscription { first, mut reader, seat, mut pass } = subscription;
+    let Subscription { first, mut reader, seat, mut admitted } = subscription;
     let ended = async {
         stream.write_all(&head).await?;
         drop(head);
         stream.write_all(&first).await?;
         drop(first);
         loop {
-            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await {
-                Some(Next::Event(_)) if !pass.holds(&seat.0.auth) => return stream.close().await,
+            match poll_fn(|cx| next(&mut stream, &mut reader, cx)).await? {
+                Some(Next::Event(_)) if !admitted() => return stream.close().await,
                 Some(Next::Event(event)) => stream.write_all(&event).await?,
                 Some(Next::Lagged(lost)) => stream.write_all(&status("live", None, Some(lost))).await?,
                 Some(Next::Closed) => return stream.close().await,
@@ -186,18 +205,20 @@ where
     }
 }
 
-/// What the ring has next; `None` when the viewer left, which only reading tells.
+/// What the ring has next; `None` when the viewer left, which only reading tells. An error is what the kernel found out:
+/// that the viewer takes nothing any more.
 fn next<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut Paced<S>,
     reader: &mut Reader,
     cx: &mut Context<'_>,
-) -> Poll<Option<Next>> {
+) -> Poll<io::Result<Option<Next>>> {
     let mut ignored = [0; 256];
     match AsyncRead::poll_read(Pin::new(stream), cx, &mut ignored) {
-        Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
+        Poll::Ready(Ok(0)) => return Poll::Ready(Ok(None)),
+        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
         // A viewer has nothing to say. One that talks all the same gets one turn per piece, like everyone else.
         Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
         Poll::Pending => {}
     }
-    reader.poll_next(cx).map(Some)
+    reader.poll_next(cx).map(|next| Ok(Some(next)))
 }

@@ -5,13 +5,17 @@
 //! limit on writes that make no progress, on bodies in size and time, on connections in all and per address, and
 //! taking a connection back for an event stream.
 
+use super::answer::Refusal;
 use super::app::App;
 use super::convert;
+use super::forwarded::{self, Forwarded};
+use super::hall::Hall;
 use super::paced::Paced;
 use super::sse::{self, Subscription};
 use super::{Peer, routes};
 use crate::time::{self, SECOND, Timestamp};
-use hyper::body::Incoming;
+use http_types::{Request, Response};
+use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use smol::future::FutureExt as _;
@@ -36,45 +40,79 @@ use std::time::Duration;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Largest request head, bytes; hyper takes no smaller buffer.
 const HEAD_BYTES: usize = 8192;
-/// A write must make some progress within this, or the connection is dropped.
+/// A write must make some progress within this, or the connection is dropped. The kernel is told the same of what it
+/// holds for a client: a viewer whose window is shut may stall long before a write of ours has to wait.
 const WRITE_TIME: Duration = Duration::from_secs(10);
 /// Kernel send buffer, bytes. With the kernel's own choice a stalled viewer holds 3.8 MB of kernel memory.
 const SEND_BUFFER: usize = 32 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// What open streams and requests may still take after [`App::shutdown`].
+/// What open streams and requests may still take after the end of its [`Hall`].
 const STOP_TIME: Duration = Duration::from_millis(800);
 /// Connections on the local socket. They count apart: browsers cannot take them.
 const LOCAL_CONNECTIONS: u32 = 64;
 /// How long a refused client may go on sending, so that it reads the refusal instead of a reset.
 const LINGER_TIME: Duration = Duration::from_secs(1);
+/// Clients turned away for want of room that may linger so; beyond that they are closed on at once.
+const LEAVING: u32 = 256;
+/// Longest path in a line of the log of requests, bytes.
+const LOGGED_PATH: usize = 256;
 
-/// Log target of one line per request at level debug: address, method, path, status.
+/// Log target of one line per request at level debug: address, method, path, status, bytes of the body (`-` for an event
+/// stream), milliseconds.
 pub const ACCESS: &str = "dashboard_access";
 
 type Executor = Rc<LocalExecutor<'static>>;
-type Server = tide::Server<Arc<App>>;
+
+/// What the wire serves: who may come in, and tide with the routes that answer.
+pub struct Site {
+    hall: Arc<Hall>,
+    answer: Box<dyn Fn(Request) -> Answering>,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Response>>>;
+
+impl Site {
+    /// The routes of `server`, behind `hall`.
+    pub fn new<S: Clone + Send + Sync + 'static>(hall: Arc<Hall>, server: tide::Server<S>) -> Site {
+        let answer = move |request| -> Answering {
+            let server = server.clone();
+            Box::pin(async move {
+                let answered: http_types::Result<Response> = server.respond(request).await;
+                answered.unwrap_or_else(|error| Response::new(error.status()))
+            })
+        };
+        Site { hall, answer: Box::new(answer) }
+    }
+}
+
+impl From<Arc<App>> for Site {
+    fn from(app: Arc<App>) -> Site {
+        Site::new(app.hall.clone(), routes::server(app))
+    }
+}
 
 /// Opens a listening socket; accepted connections inherit its options.
 pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
     let listener = Async::<TcpListener>::bind(address)?;
     rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
     rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
-    rustix::net::sockopt::set_tcp_user_timeout(&listener, 2 * WRITE_TIME.as_millis() as u32)?;
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, WRITE_TIME.as_millis() as u32)?;
     rustix::net::listen(&listener, BACKLOG)?;
     Ok(listener)
 }
 
-/// Accepts and answers until [`App::shutdown`]; returns when the last connection has ended, 0.8 s later at most.
+/// Accepts and answers until the site is shut down; returns when the last connection has ended, 0.8 s later at most.
 /// Each connection is a task of its own on `executor`.
-pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<App>) {
-    let shared = Shared::new(executor.clone(), app.clone());
-    let heart = executor.spawn(sse::heartbeat(app.clone()));
-    accept_all(&shared, &listener).or(app.stopping()).await;
+pub async fn serve(executor: Executor, listener: Async<TcpListener>, site: impl Into<Site>) {
+    let shared = Shared::new(executor.clone(), site.into());
+    let hall = &shared.site.hall;
+    let heart = executor.spawn(sse::heartbeat(hall.clone()));
+    accept_all(&shared, &listener).or(hall.stopping()).await;
     drop(listener);
     heart.cancel().await;
     let ended = async {
-        while app.counts.connections.load(Relaxed) > 0 {
+        while hall.counts.connections.load(Relaxed) > 0 {
             Timer::after(Duration::from_millis(10)).await;
         }
     };
@@ -88,8 +126,9 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, app: Arc<Ap
 /// Answers programs on this machine until [`App::shutdown`]: no session, no `Host` needed. Who may open the socket is
 /// for its file mode to say.
 pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app: Arc<App>) {
-    let shared = Shared::new(executor.clone(), app.clone());
-    executor.spawn(sse::heartbeat(app.clone())).detach();
+    let shared = Shared::new(executor.clone(), app.into());
+    let hall = &shared.site.hall;
+    executor.spawn(sse::heartbeat(hall.clone())).detach();
     let accept = async {
         let mut trouble = Trouble::default();
         loop {
@@ -99,7 +138,7 @@ pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app:
             }
         }
     };
-    accept.or(app.stopping()).await;
+    accept.or(hall.stopping()).await;
 }
 
 async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
@@ -109,17 +148,20 @@ async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
             Ok((stream, from)) => admit(shared, stream, Peer::Address(from.ip().to_canonical())),
             Err(error) => trouble.wait(&error).await,
         }
+        // However many stand in line, each is served before the next is let in: frames and viewers wait for none of
+        // them, and the buffers of few are in use at a time.
+        smol::future::yield_now().await;
     }
 }
 
 /// A connection of its own task, where there is room.
-fn admit<S>(shared: &Rc<Shared>, mut stream: S, peer: Peer)
+fn admit<S>(shared: &Rc<Shared>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     match Place::take(shared, peer) {
         Some(place) => shared.executor.spawn(survive(connection(stream, peer, place))).detach(),
-        None => turn_away(&mut stream),
+        None => turn_away(shared, stream),
     }
 }
 
@@ -153,58 +195,95 @@ async fn survive(work: impl Future<Output = ()>) {
 }
 
 /// Tells a client that there is no room, as well as one write that does not wait can.
-fn turn_away(stream: &mut (impl AsyncWrite + Unpin)) {
+fn turn_away<S>(shared: &Rc<Shared>, mut stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 2\r\n\
         content-type: application/json\r\ncontent-length: 71\r\n\r\n\
         {\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again shortly\"}}\n";
-    let _ = Pin::new(stream).poll_write(&mut Context::from_waker(Waker::noop()), FULL);
+    let _ = Pin::new(&mut stream).poll_write(&mut Context::from_waker(Waker::noop()), FULL);
+    if shared.leaving.get() < LEAVING {
+        shared.leaving.set(shared.leaving.get() + 1);
+        let leaving = shared.clone();
+        let work = async move {
+            linger(stream).await;
+            leaving.leaving.set(leaving.leaving.get() - 1);
+        };
+        shared.executor.spawn(work).detach();
+    }
 }
 
 /// What all connections share.
 struct Shared {
-    server: Server,
+    site: Site,
     executor: Executor,
-    app: Arc<App>,
     by_peer: RefCell<HashMap<Peer, u32>>,
+    /// Clients turned away that still read why.
+    leaving: Cell<u32>,
 }
 
 impl Shared {
-    fn new(executor: Executor, app: Arc<App>) -> Rc<Self> {
-        let server = routes::server(app.clone());
-        Rc::new(Shared { server, executor, app, by_peer: RefCell::default() })
+    fn new(executor: Executor, site: Site) -> Rc<Self> {
+        Rc::new(Shared { site, executor, by_peer: RefCell::default(), leaving: Cell::new(0) })
     }
 }
 
 /// One connection's place among those allowed; dropping it gives it back.
 struct Place {
     shared: Rc<Shared>,
-    peer: Peer,
+    /// None for a proxy: there each request counts for whose it is.
+    _share: Option<Share>,
 }
 
 impl Place {
     fn take(shared: &Rc<Shared>, peer: Peer) -> Option<Place> {
-        let (limits, counts) = (&shared.app.limits, &shared.app.counts);
-        let mut by_peer = shared.by_peer.borrow_mut();
-        let mine = by_peer.get(&peer).copied().unwrap_or(0);
-        let all = counts.connections.load(Relaxed);
-        let full = match peer {
-            Peer::Local => mine >= LOCAL_CONNECTIONS,
-            Peer::Address(_) => all >= limits.connections.into() || mine >= limits.connections_per_address,
+        let hall = &shared.site.hall;
+        let full = hall.counts.connections.load(Relaxed) >= hall.limits.connections.into();
+        let share = match peer {
+            Peer::Address(_) if full => Err(()),
+            Peer::Address(address) if forwarded::is_trusted(address, &hall.trusted) => Ok(None),
+            peer => Share::take(shared, peer).map(Some).ok_or(()),
         };
-        if full {
-            counts.turned_away.fetch_add(1, Relaxed);
+        let Ok(share) = share else {
+            hall.counts.turned_away.fetch_add(1, Relaxed);
             return None;
-        }
-        by_peer.insert(peer, mine + 1);
-        counts.connections.fetch_add(1, Relaxed);
-        counts.accepted.fetch_add(1, Relaxed);
-        Some(Place { shared: shared.clone(), peer })
+        };
+        hall.counts.connections.fetch_add(1, Relaxed);
+        hall.counts.accepted.fetch_add(1, Relaxed);
+        Some(Place { shared: shared.clone(), _share: share })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.app.counts.connections.fetch_sub(1, Relaxed);
+        self.shared.site.hall.counts.connections.fetch_sub(1, Relaxed);
+    }
+}
+
+/// One of the places that one peer may take; dropping it gives it back.
+struct Share {
+    shared: Rc<Shared>,
+    peer: Peer,
+}
+
+impl Share {
+    fn take(shared: &Rc<Shared>, peer: Peer) -> Option<Share> {
+        let most = match peer {
+            Peer::Local => LOCAL_CONNECTIONS,
+            Peer::Address(_) => shared.site.hall.limits.connections_per_address,
+        };
+        let mut by_peer = shared.by_peer.borrow_mut();
+        let mine = by_peer.get(&peer).copied().unwrap_or(0);
+        (mine < most).then(|| {
+            by_peer.insert(peer, mine + 1);
+            Share { shared: shared.clone(), peer }
+        })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
         let mut by_peer = self.shared.by_peer.borrow_mut();
         if let Some(count) = by_peer.get_mut(&self.peer) {
             *count -= 1;
@@ -215,8 +294,8 @@ impl Drop for Place {
     }
 }
 
-/// The stream that a request asked for, and the head of its answer.
-type Taken = Rc<RefCell<Option<(Vec<u8>, Subscription)>>>;
+/// The stream that a request asked for, the head of its answer, and its client's share.
+type Taken = Rc<RefCell<Option<(Vec<u8>, Subscription, Option<Share>)>>>;
 
 /// Serves one connection to its end, or until a request on it becomes an event stream: then a smaller task goes on
 /// with the socket, and hyper's buffers are freed.
@@ -230,11 +309,11 @@ where
     let service = service_fn(|request| {
         let (shared, taken) = (shared.clone(), taken.clone());
         Box::pin(async move {
-            let mut answer = respond(&shared, request, peer).await;
+            let (mut answer, share) = respond(&shared, request, peer).await;
             match answer.ext_mut().remove::<Subscription>() {
                 None => convert::answer(answer).await,
                 Some(subscription) => {
-                    *taken.borrow_mut() = Some((convert::stream_head(&answer), subscription));
+                    *taken.borrow_mut() = Some((convert::stream_head(&answer), subscription, share));
                     pending().await
                 }
             }
@@ -242,7 +321,7 @@ where
     });
     let io = Paced::new(stream, WRITE_TIME, blocked.clone());
     let mut http = builder().serve_connection(io, service);
-    let mut stopping = pin!(shared.app.stopping());
+    let mut stopping = pin!(shared.site.hall.stopping());
     let mut stopped = false;
     let failed = poll_fn(|cx: &mut Context<'_>| {
         if !stopped && stopping.as_mut().poll(cx).is_ready() {
@@ -259,10 +338,10 @@ where
     .await;
     let stream = http.into_parts().io;
     match taken.take() {
-        Some((head, subscription)) => {
+        Some((head, subscription, share)) => {
             let work = async move {
                 sse::stream(stream, head, subscription).await;
-                drop(place);
+                drop((place, share));
             };
             shared.executor.spawn(survive(work)).detach();
         }
@@ -271,22 +350,56 @@ where
     }
 }
 
-/// One request through tide.
-async fn respond(shared: &Shared, request: hyper::Request<Incoming>, peer: Peer) -> http_types::Response {
-    shared.app.counts.requests.fetch_add(1, Relaxed);
-    let asked = log::log_enabled!(target: ACCESS, log::Level::Debug)
-        .then(|| format!("{peer} {} {}", request.method(), request.uri().path().escape_default()));
-    let answer = match convert::request(request, peer).await {
-        Ok(request) => match shared.server.respond(request).await {
-            Ok(answer) => answer,
-            Err(error) => http_types::Response::new(error.status()),
-        },
-        Err(refusal) => refusal.response().into(),
+/// One request: its answer, and its client's share for as long as that takes.
+async fn respond(
+    shared: &Rc<Shared>,
+    request: hyper::Request<Incoming>,
+    peer: Peer,
+) -> (Response, Option<Share>) {
+    shared.site.hall.counts.requests.fetch_add(1, Relaxed);
+    let began = time::monotonic();
+    let forwarded = Forwarded::by(peer, request.headers(), &shared.site.hall.trusted);
+    let client = forwarded.as_ref().map_or(peer, |forwarded| forwarded.client);
+    let asked = log::log_enabled!(target: ACCESS, log::Level::Debug).then(|| asked(client, &request));
+    let answered = match forwarded {
+        Ok(forwarded) => answered(shared, request, peer, forwarded).await,
+        Err(refusal) => Err(refusal),
     };
+    let (answer, share) = answered.unwrap_or_else(|refusal| (refusal.response().into(), None));
     if let Some(asked) = asked {
-        log::debug!(target: ACCESS, "{asked} {}", answer.status() as u16);
+        let bytes = match answer.ext().get::<Subscription>() {
+            Some(_) => "-".to_owned(),
+            None => answer.ext().get::<Bytes>().map_or(0, Bytes::len).to_string(),
+        };
+        let took = time::monotonic().since(began) as f64 / 1000.0;
+        log::debug!(target: ACCESS, "{asked} {} {bytes} {took:.1}", answer.status() as u16);
     }
-    answer
+    (answer, share)
+}
+
+/// One request through tide.
+async fn answered(
+    shared: &Rc<Shared>,
+    request: hyper::Request<Incoming>,
+    peer: Peer,
+    forwarded: Forwarded,
+) -> Result<(Response, Option<Share>), Refusal> {
+    let proxied = forwarded.client != peer && peer != Peer::Local;
+    let share = proxied.then(|| Share::take(shared, forwarded.client));
+    if matches!(share, Some(None)) {
+        let message = "too many requests of this address at the same time";
+        return Err(Refusal::busy("too_many_connections", message, 2));
+    }
+    let request = convert::request(request, &forwarded).await?;
+    let mut answer = (shared.site.answer)(request).await;
+    forwarded.dress(&mut answer);
+    Ok((answer, share.flatten()))
+}
+
+/// How a request begins its line in the log: nothing in it that could pass for the end of the line.
+fn asked(client: Peer, request: &hyper::Request<Incoming>) -> String {
+    let path: String = request.uri().path().escape_default().take(LOGGED_PATH).collect();
+    format!("{client} {} {path}", request.method())
 }
 
 fn builder() -> http1::Builder {

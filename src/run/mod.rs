@@ -45,6 +45,9 @@ const FRAMES_PER_TURN: usize = 4096;
 /// Alerts of earlier runs this far back still count for the risk of their devices, microseconds; at most so many.
 const REMEMBERED: i64 = 7 * 86_400 * SECOND;
 const REMEMBERED_ALERTS: usize = 500;
+/// Open files beside the connections of browsers: programs on this machine, those who are told that it is full, the store,
+/// the interfaces.
+const OTHER_FILES: u32 = 512;
 /// Commands that may wait.
 const COMMANDS: usize = 64;
 
@@ -314,26 +317,36 @@ fn app(
     replay: bool,
 ) -> Result<(Arc<App>, Receiver<Command>), RunError> {
     let (sender, commands) = smol::channel::bounded(COMMANDS);
-    let connections = config.dashboard.max_connections;
     let app = App::new(Setup {
         store,
         commands: sender,
         auth,
         claim_code,
         session_days: config.dashboard.session_days,
-        limits: Limits {
-            connections,
-            connections_per_address: connections.div_ceil(2),
-            viewers: config.dashboard.max_viewers,
-        },
+        limits: limits(config),
         host: machine::host_name(),
         public_hosts: config.dashboard.public_hosts.clone(),
+        trusted_proxies: config.dashboard.trusted_proxies.clone(),
         replay,
     })?;
     if !config.network.geoip.is_empty() {
         app.set_places(Places::new(&config.network.geoip));
     }
     Ok((app, commands))
+}
+
+/// The caps of the settings, lowered where the system lets this process open fewer files than they need.
+fn limits(config: &Config) -> Limits {
+    let (connections, viewers) = (config.dashboard.max_connections, config.dashboard.max_viewers);
+    let files = service::allow_files(connections.saturating_add(OTHER_FILES));
+    let possible = files.saturating_sub(OTHER_FILES).clamp(8, connections);
+    if possible < connections {
+        log::warn!(
+            "this process may open {files} files (ulimit -Hn, LimitNOFILE=): {possible} connections at the same time \
+             instead of dashboard.max_connections = {connections}"
+        );
+    }
+    Limits::new(possible, viewers)
 }
 
 /// Where a browser finds the dashboard.

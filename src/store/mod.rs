@@ -3,6 +3,7 @@
 //! This folder alone names redb.
 
 mod alerts;
+mod audit;
 mod backend;
 mod error;
 mod handle;
@@ -13,6 +14,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+pub use audit::AuditRecord;
 pub use error::StoreError;
 
 use crate::alert::{Acknowledgement, AlertRecord, Mute, Severity};
@@ -305,6 +307,16 @@ impl Store {
     /// The habits of all devices, by id.
     pub fn habits(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         self.inner().handle.habits()
+    }
+
+    /// Batched: adds an entry to the audit log, which numbers it (the id passed is ignored); the newest 2,000 stay.
+    pub fn add_audit(&self, record: AuditRecord) -> Result<(), StoreError> {
+        self.inner().handle.add_audit(record)
+    }
+
+    /// Entries of the audit log with an id below `before`, newest first, at most `limit`.
+    pub fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
+        self.inner().handle.audit(before, limit)
     }
 
     /// Batched: adds a 10-second point and rolls it up.

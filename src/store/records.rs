@@ -190,7 +190,8 @@ pub(super) fn set_written(txn: &WriteTransaction, day: u64, bytes: u64) -> Op<()
     Ok(())
 }
 
-fn encode(record: &impl serde::Serialize) -> Vec<u8> {
+/// The JSON of a record.
+pub(super) fn encode(record: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(record).expect("a record has text keys and no failing serializer")
 }
 

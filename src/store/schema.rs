@@ -22,6 +22,8 @@ pub(super) const SETTINGS: TableDefinition<&str, &str> = TableDefinition::new("s
 pub(super) const DEVICES: TableDefinition<&str, &[u8]> = TableDefinition::new("devices");
 /// Device id to its habits, in the form of [`crate::table::habits`].
 pub(super) const HABITS: TableDefinition<&str, &[u8]> = TableDefinition::new("habits");
+/// Audit entry id to its JSON.
+pub(super) const AUDIT: TableDefinition<u64, &[u8]> = TableDefinition::new("audit");
 /// Traffic by the second its step starts, finest step first.
 pub(super) const SERIES: [TableDefinition<u64, Sums>; 4] = [
     TableDefinition::new("traffic_10s"),
@@ -45,10 +47,15 @@ pub(super) const WRITTEN_BYTES: &str = "written_bytes";
 pub(super) type Migration = fn(&WriteTransaction) -> Result<(), redb::Error>;
 
 /// Step `i` leads from version `i + 1` to version `i + 2`.
-pub(super) const MIGRATIONS: &[Migration] = &[add_habits];
+pub(super) const MIGRATIONS: &[Migration] = &[add_habits, add_audit];
 
 fn add_habits(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(HABITS)?;
+    Ok(())
+}
+
+fn add_audit(txn: &WriteTransaction) -> Result<(), redb::Error> {
+    txn.open_table(AUDIT)?;
     Ok(())
 }
 
@@ -114,6 +121,7 @@ fn create_tables(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(SETTINGS)?;
     txn.open_table(DEVICES)?;
     txn.open_table(HABITS)?;
+    txn.open_table(AUDIT)?;
     for table in SERIES {
         txn.open_table(table)?;
     }
@@ -168,6 +176,22 @@ mod tests {
         txn.commit().unwrap();
         assert_eq!(prepare(&db, MIGRATIONS).unwrap(), Found::Migrated(1));
         assert!(db.begin_read().unwrap().open_table(HABITS).is_ok());
+    }
+
+    #[test]
+    fn a_file_from_before_the_audit_log_opens_and_has_room_for_it() {
+        let db = database();
+        let txn = db.begin_write().unwrap();
+        create_tables(&txn).unwrap();
+        txn.delete_table(AUDIT).unwrap();
+        txn.open_table(META).unwrap().insert(VERSION_KEY, 2).unwrap();
+        txn.open_table(SETTINGS).unwrap().insert("dashboard.password", "kept").unwrap();
+        txn.commit().unwrap();
+        assert_eq!(prepare(&db, MIGRATIONS).unwrap(), Found::Migrated(2));
+        let txn = db.begin_read().unwrap();
+        assert!(txn.open_table(AUDIT).is_ok());
+        let settings = txn.open_table(SETTINGS).unwrap();
+        assert_eq!(settings.get("dashboard.password").unwrap().unwrap().value(), "kept");
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn alert(id: u64, seconds: i64) -> AlertRecord {
 }
 
 fn ack(note: &str) -> Acknowledgement {
-    Acknowledgement { time: at(NOON), note: note.into() }
+    Acknowledgement { time: at(NOON), note: note.into(), by: None }
 }
 
 fn memory_with(count: u64) -> Store {
@@ -424,4 +424,19 @@ fn batches_become_durable_when_due_and_bytes_are_counted_over_restarts() {
         store.tick(at(NOON + 86_400 + tick)).unwrap();
     }
     assert!(store.stats().durable_commits <= idle + 1, "nothing to do, nothing written");
+}
+
+#[test]
+fn the_audit_log_keeps_the_newest_entries_and_pages_through_them() {
+    let store = Store::in_memory(options()).unwrap();
+    let entry = |n: u64| AuditRecord { about: n.to_string(), ..AuditRecord::default() };
+    (1..=audit::KEPT + 30).for_each(|n| store.add_audit(entry(n)).unwrap());
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = store.audit(before, 300).unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        seen.extend(page.iter().map(|e| e.about.parse::<u64>().unwrap()));
+    }
+    assert_eq!(seen, (31..=audit::KEPT + 30).rev().collect::<Vec<_>>());
 }

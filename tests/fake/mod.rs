@@ -66,6 +66,7 @@ pub fn app(store: &Arc<Store>, change: impl FnOnce(&mut Setup)) -> (Arc<App>, Re
         limits: Limits::default(),
         host: "pi".to_owned(),
         public_hosts: vec!["monitor.example".to_owned()],
+        trusted_proxies: Vec::new(),
         replay: false,
     };
     change(&mut setup);

@@ -202,6 +202,11 @@ impl Monitor {
         fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A field of its `/proc/<pid>/status` in KiB: `VmRSS`, `VmHWM`.
     pub fn memory(&self, field: &str) -> u64 {
         memory(self.child.id(), field).expect("it runs")
