@@ -199,7 +199,7 @@ fn kinds_of_devices_and_where_things_were_seen_have_words() {
         let strings = tokens(text).into_iter().filter(|token| token.starts_with('"'));
         strings.map(|token| format!("{prefix}.{}", &token[1..])).collect::<Vec<_>>()
     };
-    let devices = read("src/table/devices.rs");
+    let devices = read("src/table/name_source.rs");
     let names = between(&devices, "impl NameSource {", "\n    }\n");
     let traits = read("src/table/traits.rs");
     let mut ids = of("kind", between(&read("src/table/kinds.rs"), "\nkinds! {", "\n}"));

@@ -15,6 +15,8 @@ use crate::event::{
 use crate::time::{SECOND, Timestamp, WallTime};
 use crate::words::Sentence;
 
+pub use super::name_source::NameSource;
+
 /// Addresses remembered per device; a router or a container host has more, its oldest fall out.
 const MAX_IPS: usize = 8;
 /// Names remembered per device.
@@ -59,37 +61,6 @@ impl DeviceKey {
             DeviceKey::Mac(mac) => Some(*mac),
             DeviceKey::Ip(_) => None,
         }
-    }
-}
-
-/// Where a name was seen; ordered by how much it tells, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NameSource {
-    /// The name that a service of it shows to people.
-    Friendly,
-    /// The host name a device asked DHCP for.
-    Dhcp,
-    /// The name it answers to in mDNS.
-    Mdns,
-    /// Its NetBIOS name.
-    Nbns,
-    /// Its LLMNR name.
-    Llmnr,
-}
-
-impl NameSource {
-    fn name(self) -> &'static str {
-        match self {
-            NameSource::Friendly => "friendly",
-            NameSource::Dhcp => "dhcp",
-            NameSource::Mdns => "mdns",
-            NameSource::Nbns => "nbns",
-            NameSource::Llmnr => "llmnr",
-        }
-    }
-    fn parse(name: &str) -> Option<Self> {
-        use NameSource::*;
-        [Friendly, Dhcp, Mdns, Nbns, Llmnr].into_iter().find(|s| s.name() == name)
     }
 }
 
