@@ -1,6 +1,6 @@
 // Talks to the server. Every failure becomes an `ApiError` with words for a person.
 
-import { t } from "./i18n.js";
+import { has, lang, t } from "./i18n.js";
 
 /** What went wrong: `status` 0 when the server was not reached. */
 export class ApiError extends Error {
@@ -22,7 +22,10 @@ async function problem(response) {
   } catch {
     /* not JSON: the status must do */
   }
-  const words = error.message || t("error.status", { status: response.status });
+  const message = error.message || t("error.status", { status: response.status });
+  // The monitor speaks English, and exactly; a Dutch page says it by the code.
+  const known = lang() === "nl" && has(`refusal.${error.code}`);
+  const words = known ? t(`refusal.${error.code}`, { message }) : message;
   const wait = Number(response.headers.get("Retry-After")) || undefined;
   return new ApiError(response.status, error.code ?? "", words, wait);
 }

@@ -7,9 +7,10 @@ import evidence from "./words_evidence.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
 import overview from "./words_overview.js";
+import refusals from "./words_refusals.js";
 import settings from "./words_settings.js";
 
-const WORDS = { ...account, ...alerts, ...devices, ...evidence, ...frame, ...health, ...overview, ...settings };
+const WORDS = { ...account, ...alerts, ...devices, ...evidence, ...frame, ...health, ...overview, ...refusals, ...settings };
 
 const LANGUAGES = ["en", "nl"];
 

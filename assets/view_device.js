@@ -6,7 +6,7 @@ import { bytes, count, date, duration, exactBytes, full, moment } from "./format
 import { said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { empty, field, sentenceOf, summaryOf, toast, when, word } from "./parts.js";
+import { empty, field, sentenceOf, summaryOf, toast, valueWord, when, word } from "./parts.js";
 import { deviceChanged, may, now, state } from "./state.js";
 
 const DETAILS = ["traits", "hours", "services", "peers", "days"];
@@ -141,7 +141,7 @@ function facts(d) {
         d.random_mac && h("small", {}, t("random mac.why")),
       ),
       line("addresses", d.ips.length ? d.ips.map((ip) => h("div", { class: "mono" }, ip)) : t("none")),
-      d.system ? line("device.system", d.system) : [],
+      d.system ? line("device.system", valueWord(d.system)) : [],
       line(
         "station",
         d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none"),

@@ -241,6 +241,7 @@ export default {
   "evidence.window_sorts": ["time for the sorts", "tijd voor de soorten"],
 
   // Values, by what the monitor says in English; # is a number.
+  "value.embedded Linux": ["embedded Linux", "Linux in een apparaat"],
   "value.TCP port #": ["TCP port {n}", "TCP-poort {n}"],
   "value.many": ["many", "veel"],
   "value.accepted": ["accepted", "toegelaten"],

@@ -210,6 +210,38 @@ fn kinds_of_devices_and_where_things_were_seen_have_words() {
     none("without words", &ids.into_iter().filter(|id| !words.contains_key(id)).collect());
 }
 
+/// Sources below a folder.
+fn sources(folder: &str) -> Vec<String> {
+    let mut found: Vec<String> =
+        files(folder, |name| name.ends_with(".rs")).into_iter().map(|f| f.1).collect();
+    for entry in std::fs::read_dir(root(folder)).expect("the folder is there") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(sources(&format!("{folder}/{}", entry.file_name().to_string_lossy())));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_refusal_has_words() {
+    let words = words();
+    let mut codes = BTreeSet::new();
+    for source in sources("src/http") {
+        for call in tokens(code(&source)).windows(12) {
+            let name = call[3].as_str();
+            let refusal = call[0] == "Refusal" && call[1] == ":" && matches!(name, "new" | "busy");
+            // The code is the first word of the call: a status before it is no string.
+            let code = call[4..].iter().take_while(|t| *t != ")").find_map(|t| t.strip_prefix('"'));
+            if let Some(code) = code.filter(|code| refusal && !code.contains(' ')) {
+                codes.insert(format!("refusal.{code}"));
+            }
+        }
+    }
+    assert!(codes.len() > 20, "{codes:?}");
+    none("refusals without words", &codes.into_iter().filter(|id| !words.contains_key(id)).collect());
+}
+
 #[test]
 fn no_entry_was_left_in_english() {
     // Words that are the same in both languages, names and units.
@@ -283,6 +315,12 @@ fn the_page_shows_no_text_that_stands_in_its_code() {
     for (file, text) in views {
         let tokens = tokens(&text);
         for at in 0..tokens.len() {
+            // What is shown or read out without being a child.
+            let attribute = ["\"aria-label", "title", "placeholder", "alt"].contains(&tokens[at].as_str());
+            if attribute && tokens.get(at + 1).is_some_and(|t| t == ":") {
+                let said = tokens.get(at + 2).and_then(|t| t.strip_prefix('"')).filter(|said| shown(said));
+                wrong.extend(said.map(|said| format!("{file}: {said}")));
+            }
             // h("tag", { … }, "text", …): every string that is a child by itself.
             if !(tokens[at] == "h" && tokens.get(at + 1).is_some_and(|t| t == "(")) {
                 continue;

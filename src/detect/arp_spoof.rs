@@ -51,7 +51,7 @@ const QUESTION_BEFORE: u64 = 3;
 
 const TOLD_UNASKED: Words = words(
     "told others unasked that this address is its own while the owner is alive",
-    "vertelde anderen ongevraagd dat dit adres het zijne is, terwijl de eigenaar er nog is",
+    "eiste dit adres ongevraagd op terwijl de eigenaar er nog is",
 );
 const KEEPS_ANNOUNCING: Words = words(
     "keeps announcing this address while the owner goes on using it",

@@ -7,7 +7,7 @@
 //! Known false alarms: a security test; an administrator's machine that scans, logs in and copies.
 
 use super::settings::settings;
-use super::{Context, Detector, KINDS, Kind, Texts, evidence, ip_part};
+use super::{Context, Detector, Kind, Texts, evidence, ip_part, titled};
 use crate::addr::Ip;
 use crate::alert::{Alert, Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
@@ -204,11 +204,8 @@ impl Step {
     /// The stage, and the kind of alert that showed it.
     fn text(&self) -> Sentence {
         let stage = STAGES[usize::from(self.stage)];
-        let kind = KINDS.iter().find(|kind| kind.id == self.kind);
-        // In Dutch by its title: the id is English.
-        let title = kind.map_or(self.kind, |kind| kind.nl.title);
-        let (kind, title) = (self.kind, title.to_lowercase());
-        Sentence { en: format!("{} ({kind})", stage.en), nl: format!("{} ({title})", stage.nl) }
+        let kind = titled(self.kind);
+        say!("{stage} ({kind})", "{stage} ({kind})"; stage, kind)
     }
 }
 

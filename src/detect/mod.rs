@@ -196,6 +196,12 @@ fn from_where(sources: u32, last: Ip) -> Sentence {
     }
 }
 
+/// A kind in the words of a sentence: by its id in English, by its title in Dutch.
+pub fn titled(id: &str) -> Sentence {
+    let title = KINDS.iter().find(|kind| kind.id == id).map_or(id, |kind| kind.nl.title);
+    Sentence { en: id.to_owned(), nl: format!("“{title}”") }
+}
+
 /// Sets who acts and on whom.
 fn between(finding: Finding, source: Option<Subject>, target: Option<Subject>) -> Finding {
     Finding { source, target, ..finding }

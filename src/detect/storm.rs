@@ -8,7 +8,7 @@
 //! with another.
 
 use super::settings::{Problem, settings};
-use super::{Context, Detector, KINDS, Kind, Texts, evidence};
+use super::{Context, Detector, Kind, Texts, evidence, titled};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
@@ -131,8 +131,8 @@ impl Storm {
 
 /// A kind and how many of it.
 fn counted(kind: &str, n: u64) -> Sentence {
-    let title = KINDS.iter().find(|known| known.id == kind).map_or(kind, |known| known.nl.title);
-    Sentence { en: format!("{kind} {n}"), nl: format!("{} {n}", title.to_lowercase()) }
+    let kind = titled(kind);
+    say!("{kind} {n}", "{n} keer {kind}"; kind)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::alert::AlertRecord;
 use crate::capture::Frame;
 use crate::command::Stage;
 use crate::config::Config;
-use crate::detect::{KINDS, Kind};
+use crate::detect::{KINDS, Kind, titled};
 use crate::engine::{Engine, Settings};
 use crate::event::{self, Event, Snapshot};
 use crate::store::{AlertFilter, Store};
@@ -173,8 +173,8 @@ pub(super) fn canary() -> Vec<Stage> {
     );
     let passed = alert.is_some();
     let found = alert.map_or(words("nothing was raised", "er kwam geen melding").into(), |alert| {
-        let (kind, sentence) = (alert.kind, alert.summary);
-        say!("raised {kind}: {sentence}", "meldde {kind}: {sentence}"; sentence)
+        let (kind, sentence) = (titled(alert.kind), alert.summary);
+        say!("raised {kind}: {sentence}", "meldde {kind}: {sentence}"; kind, sentence)
     });
     let stage = |stage, passed, Sentence { en: detail, nl: detail_nl }| Stage {
         stage,
