@@ -195,12 +195,15 @@ function limitWords(key) {
 }
 
 function shown(key, value) {
+  // A number that is a name is not counted in thousands.
+  if (/(^|_)(port|function|unit)$/.test(key)) return String(value ?? "–");
   if (typeof value === "number") {
     const unit = UNITS[unitOf(key)];
     const text = Number.isInteger(value) ? count(value) : decimal(value, Math.abs(value) < 10 ? 2 : 1);
     return unit ? `${text} ${unit}` : text;
   }
   if (typeof value === "boolean") return t(value ? "yes" : "no");
+  if (/^\d{4}-\d\d-\d\dT/.test(value)) return full(value);
   const words = (v) => (typeof v === "object" ? JSON.stringify(v) : key === "kinds" ? kindTitle(v) : valueWord(v));
   if (Array.isArray(value)) return value.map(words).join(", ") || "–";
   if (value && typeof value === "object")

@@ -231,7 +231,7 @@ impl Ransomware {
         }
         let summary = say!(
             "{} makes files on {} unreadable: {files} in {SECONDS} s, {notes} ransom notes, such as {}",
-            "{} maakt bestanden op {} onleesbaar: {files} in {SECONDS} s, {notes} losgeldbrieven, zoals {}",
+            "{} maakt bestanden op {} onleesbaar: {files} in {SECONDS} s, losgeldbrieven: {notes}, zoals {}",
             flow.client,
             flow.server,
             file_name(name)

@@ -118,8 +118,8 @@ impl SensitiveData {
         let what = what.reduce(|a: Sentence, b: Sentence| say!("{a} and {b}", "{a} en {b}"; a, b));
         let what = what.unwrap_or_default();
         let summary = say!(
-            "{what} travel readable between {} and {}",
-            "{what} gaan leesbaar over het netwerk tussen {} en {}",
+            "{} and {} exchange {what} unencrypted",
+            "{} en {} wisselen onversleuteld {what} uit",
             flow.client,
             flow.server;
             what

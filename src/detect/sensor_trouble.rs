@@ -100,14 +100,14 @@ fn clock(seconds: i64, live: bool, steps: u64, threshold: u32, out: &mut Finding
     let size = seconds.unsigned_abs();
     let summary = if live {
         say!(
-            "the clock of the monitor was set {way} by {size} s",
-            "de klok van de monitor is {size} s {way} gezet";
+            "The clock of the monitor was set {way} by {size} s",
+            "De klok van de monitor is {size} s {way} gezet";
             way
         )
     } else {
         say!(
-            "the times in this capture step {way} by {size} s: the clock was set while it was made",
-            "de tijden in deze opname springen {size} s {way}: de klok is tijdens het opnemen verzet";
+            "The times in this capture step {way} by {size} s: the clock was set while it was made",
+            "De tijden in deze opname springen {size} s {way}: de klok is tijdens het opnemen verzet";
             way
         )
     };
@@ -124,16 +124,16 @@ impl SensorTrouble {
         let disk = state.disk_free_bytes.filter(|free| *free < floor);
         self.lasts(0, now, "disk", disk, out, |free| {
             let text = say!(
-                "only {} MiB are free on the disk of the store",
-                "er is nog maar {} MiB vrij op de schijf met de opslag",
+                "Only {} MiB are free on the disk of the store",
+                "Er is nog maar {} MiB vrij op de schijf met de opslag",
                 free >> 20
             );
             (text, evidence! { "disk_free_bytes" => free, "threshold_bytes" => floor })
         });
         self.lasts(1, now, "store", state.store_problem, out, |problem| {
             let text = say!(
-                "the store cannot be written: {problem}",
-                "er kan niets worden bewaard: {problem}";
+                "The store cannot be written: {problem}",
+                "Er kan niets worden bewaard: {problem}";
                 problem
             );
             (text, evidence! { "problem" => problem.en })
@@ -141,13 +141,13 @@ impl SensorTrouble {
         let hot = state.temperature_celsius.filter(|t| *t > s.hot_celsius);
         self.lasts(2, now, "heat", hot, out, |t| {
             let text =
-                say!("the processor is at {t:.0} degrees Celsius", "de processor is {t:.0} graden Celsius");
+                say!("The processor is at {t:.0} degrees Celsius", "De processor is {t:.0} graden Celsius");
             (text, evidence! { "temperature_celsius" => t, "threshold_celsius" => s.hot_celsius })
         });
         self.lasts(3, now, "power", state.under_voltage.then_some(()), out, |()| {
             let text = words(
-                "the power supply is too weak: the voltage is below what the board needs",
-                "de voeding is te zwak: de spanning is lager dan het bord nodig heeft",
+                "The power supply is too weak: the voltage is below what the board needs",
+                "De voeding is te zwak: de spanning is lager dan het bord nodig heeft",
             );
             (text.into(), evidence! { "under_voltage" => true })
         });
@@ -168,8 +168,8 @@ impl SensorTrouble {
             };
             let names: Vec<&str> = broken.iter().map(|l| l.name).collect();
             let text = say!(
-                "the list {} is of little use: {why}{more}",
-                "aan de lijst {} heeft u nu weinig: {why}{more}",
+                "The list {} is of little use: {why}{more}",
+                "Aan de lijst {} heeft u nu weinig: {why}{more}",
                 first.name;
                 why, more
             );

@@ -111,8 +111,8 @@ impl Storm {
         let kinds: Vec<Sentence> = self.kinds.iter().map(|(kind, n)| counted(kind, *n)).collect();
         let kinds = Sentence::list(&kinds, ", ");
         let summary = say!(
-            "more than {} new alerts in a minute: from here on they are counted in this one ({kinds})",
-            "meer dan {} nieuwe meldingen in een minuut: vanaf hier worden ze in deze ene geteld ({kinds})",
+            "More than {} new alerts in a minute: from here on they are counted in this one ({kinds})",
+            "Meer dan {} nieuwe meldingen in een minuut: vanaf hier worden ze in deze ene geteld ({kinds})",
             self.per_minute;
             kinds
         );
