@@ -515,7 +515,8 @@ impl Device {
         device.routes = record.routes.unwrap_or(record.kind == "router");
         let why = Sentence::of(record.kind_why.as_deref(), record.kind_why_nl.as_deref()).unwrap_or_default();
         device.kind = kinds::Kind::parse(&record.kind).map(|kind| Box::new((kind, why)));
-        device.unjudged = device.kind.is_none();
+        // Records of before there was Dutch are judged anew, for the words.
+        device.unjudged = device.kind.is_none() || record.kind_why_nl.is_none();
         device.name = record.name.as_deref().map(Into::into);
         device.notes = record.notes.as_str().into();
         device.important = record.important;
