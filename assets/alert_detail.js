@@ -8,7 +8,7 @@ import { full, moment } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { kind, kindTitle } from "./kinds.js";
-import { badge, sentenceOf, toast, when } from "./parts.js";
+import { badge, sentenceOf, summaryOf, toast, when } from "./parts.js";
 import { historyChart } from "./sparkline.js";
 import { now } from "./state.js";
 import { techniqueHref, techniqueName } from "./techniques.js";
@@ -30,7 +30,7 @@ export function alertDetail(alert, { close, changed, step }) {
       next("j", 1, "down"),
       h("button", { class: "plain", type: "button", "data-close": true, "aria-label": t("close"), onclick: close }, icon("close")),
     ),
-    h("h2", { class: "name", title: alert.summary }, sentenceOf(alert)),
+    h("h2", { class: "name", title: summaryOf(alert) }, sentenceOf(alert)),
     h(
       "p",
       { class: "muted" },

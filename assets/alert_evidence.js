@@ -1,9 +1,10 @@
 // The evidence of an alert: what was measured, against which limit.
 
 import { h } from "./dom.js";
-import { count, decimal } from "./format.js";
+import { count, decimal, full } from "./format.js";
 import { t } from "./i18n.js";
-import { word } from "./parts.js";
+import { kindTitle } from "./kinds.js";
+import { valueWord, word } from "./parts.js";
 
 /**
  * The numbers of an alert; `about` is its kind. A number stands beside its limit, when the names say which belongs to
@@ -89,13 +90,20 @@ function limitWords(key) {
 }
 
 function shown(key, value) {
+  // A number that is a name is not counted in thousands.
+  if (/(^|_)(port|function|unit)$/.test(key)) return String(value ?? "–");
   if (typeof value === "number") {
     const unit = UNITS[unitOf(key)];
     const text = Number.isInteger(value) ? count(value) : decimal(value, Math.abs(value) < 10 ? 2 : 1);
     return unit ? `${text} ${unit}` : text;
   }
   if (typeof value === "boolean") return t(value ? "yes" : "no");
-  if (Array.isArray(value))
-    return value.map((v) => (typeof v === "object" ? JSON.stringify(v) : String(v))).join(", ");
-  return typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "–");
+  if (/^\d{4}-\d\d-\d\dT/.test(value)) return full(value);
+  const words = (v) => (typeof v === "object" ? JSON.stringify(v) : key === "kinds" ? kindTitle(v) : valueWord(v));
+  if (Array.isArray(value)) return value.map(words).join(", ") || "–";
+  if (value && typeof value === "object")
+    return Object.entries(value)
+      .map(([k, v]) => `${words(k)}: ${typeof v === "number" ? count(v) : words(v)}`)
+      .join(", ");
+  return value === null || value === undefined || value === "" ? "–" : words(value);
 }

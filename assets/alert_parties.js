@@ -6,7 +6,7 @@ import { clock, moment } from "./format.js";
 import { deviceOf } from "./filter.js";
 import { t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
-import { deviceHref, partyName, sentenceOf, word } from "./parts.js";
+import { deviceHref, partyName, sentenceOf, summaryOf, word } from "./parts.js";
 import { placeOf } from "./places.js";
 import { now } from "./state.js";
 
@@ -91,7 +91,7 @@ function row(other, alert) {
     {},
     h("time", { datetime: other.time, class: "muted" }, sameDay ? clock(at) : moment(at, now())),
     mark(other.severity),
-    h("a", { href: `/alerts?state=all&id=${other.id}`, class: "name", title: other.summary }, sentenceOf(other)),
+    h("a", { href: `/alerts?state=all&id=${other.id}`, class: "name", title: summaryOf(other) }, sentenceOf(other)),
     h("small", {}, t(at < mine ? "around.before" : "around.after")),
   );
 }

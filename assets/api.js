@@ -1,7 +1,7 @@
 // Talks to the server. Every failure becomes an `ApiError` with words for a person.
 
 import { below } from "./base.js";
-import { has, t } from "./i18n.js";
+import { has, lang, t } from "./i18n.js";
 
 /** What went wrong: `status` 0 when the server was not reached; `fields` names what is wrong with each of several. */
 export class ApiError extends Error {
@@ -21,7 +21,9 @@ function inWords({ code, message }) {
   // With a wrong code of a telephone the monitor tells its clock: a clock that is off is why most are wrong.
   const time = /clock of this monitor says ([^)]*)/.exec(message)?.[1];
   const id = `said.${code}${time ? ".clock" : ""}`;
-  return has(id) ? t(id, { time }) : message;
+  if (has(id)) return t(id, { time });
+  // The monitor speaks English, and exactly; a Dutch page says it by the code.
+  return lang() === "nl" && has(`refusal.${code}`) ? t(`refusal.${code}`, { message }) : message;
 }
 
 async function problem(response) {

@@ -3,12 +3,14 @@
 import account from "./words_account.js";
 import alerts from "./words_alerts.js";
 import devices from "./words_devices.js";
+import evidence from "./words_evidence.js";
 import frame from "./words_frame.js";
 import health from "./words_health.js";
 import history from "./words_history.js";
 import kiosk from "./words_kiosk.js";
 import inbox from "./words_inbox.js";
 import overview from "./words_overview.js";
+import refusals from "./words_refusals.js";
 import settings from "./words_settings.js";
 import sight from "./words_sight.js";
 
@@ -16,12 +18,14 @@ const WORDS = {
   ...account,
   ...alerts,
   ...devices,
+  ...evidence,
   ...frame,
   ...health,
   ...history,
   ...inbox,
   ...kiosk,
   ...overview,
+  ...refusals,
   ...settings,
   ...sight,
 };
@@ -49,6 +53,9 @@ export function t(id, values = {}) {
   const words = has(id) ? WORDS[id][LANGUAGES.indexOf(lang())] : id;
   return words.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 }
+
+/** What the monitor says in `key` of a record, in the language of the page; old records know English only. */
+export const said = (record, key) => (lang() === "nl" && record[`${key}_nl`]) || record[key];
 
 /** The words for a number of things: `id.one` or `id.other`. */
 export function tn(id, n) {

@@ -3,7 +3,7 @@
 
 import { h, keyed, name, setText, svg } from "./dom.js";
 import { ago, bytes, count, decimal, duration, rate, ratePair } from "./format.js";
-import { t, tn } from "./i18n.js";
+import { said, t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
 import { partyName, sentenceOf } from "./parts.js";
@@ -221,7 +221,7 @@ function healthScreen() {
     }
     keyed(
       troubles,
-      state.snapshot.monitor.problems.slice(0, 3),
+      said(state.snapshot.monitor, "problems").slice(0, 3),
       (p) => p,
       (p) => h("li", {}, p),
     );

@@ -2,15 +2,18 @@
 
 import { fill, h, name } from "./dom.js";
 import { ago, full } from "./format.js";
-import { has, t } from "./i18n.js";
+import { has, said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { now } from "./state.js";
+
+/** The sentence of an alert as the monitor says it. */
+export const summaryOf = (alert) => said(alert, "summary") ?? "";
 
 /**
  * The sentence of an alert with names in the place of the addresses they belong to; the addresses stand in the detail.
  */
 export function sentenceOf(alert) {
-  let words = alert.summary ?? "";
+  let words = summaryOf(alert);
   for (const party of [alert.source, alert.target]) {
     if (!party?.name) continue;
     for (const address of [party.ip, party.mac].filter(Boolean)) {
@@ -94,6 +97,15 @@ export const cardHead = (title, href, label, ...more) =>
 /** Words for a code, such as a kind of device; the code itself when there are none. */
 export const word = (prefix, code) =>
   has(`${prefix}.${code}`) ? t(`${prefix}.${code}`) : String(code).replaceAll("_", " ");
+
+/** A value of the evidence in the words of the page; what has none, such as a name, stays as it is. */
+export function valueWord(value) {
+  const text = String(value);
+  if (has(`value.${text}`)) return t(`value.${text}`);
+  const [, what, n] = text.match(/^(.+) (\d+)$/u) ?? [];
+  if (has(`value.${what} #`)) return t(`value.${what} #`, { n });
+  return text.includes(", ") ? text.split(", ").map(valueWord).join(", ") : text;
+}
 
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 

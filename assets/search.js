@@ -5,7 +5,7 @@ import { fill, h, name } from "./dom.js";
 import { t } from "./i18n.js";
 import { asText } from "./filter.js";
 import { icon, mark } from "./icons.js";
-import { dialog, sentenceOf } from "./parts.js";
+import { dialog, sentenceOf, summaryOf } from "./parts.js";
 import { state } from "./state.js";
 
 const PAGES = [
@@ -72,7 +72,7 @@ export function search() {
         row(`/devices/${encodeURIComponent(d.id)}`, icon(d.kind), name(d.label), h("small", {}, d.ips[0] ?? "")),
       ),
       alerts.map((a) =>
-        row(`/alerts${query({ state: "all", id: a.id })}`, mark(a.severity), h("span", { class: "name", title: a.summary }, sentenceOf(a))),
+        row(`/alerts${query({ state: "all", id: a.id })}`, mark(a.severity), h("span", { class: "name", title: summaryOf(a) }, sentenceOf(a))),
       ),
       pages.map(([id, href]) => row(href, icon(id), t(`nav.${id}`))),
       text && row(`/devices${query({ q: text })}`, icon("search"), t("search.devices", { text })),

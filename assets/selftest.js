@@ -4,7 +4,7 @@
 import { post } from "./api.js";
 import { fill, h } from "./dom.js";
 import { count } from "./format.js";
-import { t } from "./i18n.js";
+import { said, t } from "./i18n.js";
 import { on, state } from "./state.js";
 
 const STAGES = ["capture", "parser", "detector", "store", "stream", "browser"];
@@ -80,7 +80,7 @@ function light({ id, el, says }, stage) {
     says,
     passed
       ? `${t("passed")}${time}`
-      : [h("b", {}, `${t("failed")}. `), t(`stage.${id}.todo`), stage?.detail && h("span", { lang: "en" }, ` ${stage.detail}.`)],
+      : [h("b", {}, `${t("failed")}. `), t(`stage.${id}.todo`), stage?.detail && ` ${said(stage, "detail")}.`],
   );
   return passed;
 }

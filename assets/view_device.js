@@ -4,10 +4,10 @@ import { get, patch, query } from "./api.js";
 import { bars } from "./bars.js";
 import { fill, h, name, svg } from "./dom.js";
 import { bytes, clock, count, date, duration, exactBytes, full, moment, weekday } from "./format.js";
-import { t } from "./i18n.js";
+import { said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { empty, field, sentenceOf, toast, when, word } from "./parts.js";
+import { empty, field, sentenceOf, summaryOf, toast, valueWord, when, word } from "./parts.js";
 import { deviceChanged, may, now, state } from "./state.js";
 
 const DETAILS = ["traits", "hours", "services", "peers", "days", "last_hours", "asked"];
@@ -217,18 +217,18 @@ function facts(d) {
     h(
       "dl",
       { class: "facts-list" },
-      line("device.kind", word("kind", d.kind), d.kind_why && h("small", {}, d.kind_why)),
+      line("device.kind", word("kind", d.kind), d.kind_why && h("small", {}, said(d, "kind_why"))),
       line(
         "device.vendor",
         d.vendor ? name(d.vendor) : d.random_mac ? "" : t("unknown"),
         d.random_mac && h("small", {}, t("random mac.why")),
       ),
       line("addresses", d.ips.length ? d.ips.map((ip) => h("div", { class: "mono" }, ip)) : t("none")),
-      d.system ? line("device.system", d.system) : [],
+      d.system ? line("device.system", valueWord(d.system)) : [],
       line(
         "station",
         d.macs.length ? d.macs.map((m) => h("div", { class: "mono" }, m)) : t("none"),
-        d.macs_why && h("small", {}, d.macs_why),
+        d.macs_why && h("small", {}, said(d, "macs_why")),
       ),
       line("device.first", h("span", { title: full(d.first_seen) }, moment(d.first_seen, now()))),
       line("device.last", h("span", { title: full(d.last_seen) }, moment(d.last_seen, now()))),
@@ -427,7 +427,7 @@ const row = (a) =>
       "a",
       { href: `/alerts?state=all&id=${a.id}`, "data-focus": true },
       h("span", { class: "unseen" }, t(`severity.${a.severity}`), ": "),
-      h("span", { class: "name summary", title: a.summary }, sentenceOf(a)),
+      h("span", { class: "name summary", title: summaryOf(a) }, sentenceOf(a)),
     ),
     h("small", {}, kindTitle(a.kind)),
     h("div", { class: "right" }, when(a.last_time)),

@@ -6,7 +6,7 @@ import { below } from "./base.js";
 import { IS, deviceFilter } from "./device_filter.js";
 import { fill, h, setAttr, setText } from "./dom.js";
 import { bytes, count, full, moment } from "./format.js";
-import { t, tn } from "./i18n.js";
+import { said, t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { empty, setWhen, toast, when, word } from "./parts.js";
 import { deviceChanged, may, now, state } from "./state.js";
@@ -284,7 +284,7 @@ function makeRow(device) {
     setText(others, d.ips.length > 1 ? ` +${d.ips.length - 1}` : "");
     setAttr(ip, "title", [...d.ips, ...d.macs].join(" · "));
     setText(kind, word("kind", d.kind));
-    setAttr(kind, "title", d.kind_why);
+    setAttr(kind, "title", said(d, "kind_why"));
     setText(first, moment(d.first_seen, now()));
     setAttr(first, "title", full(d.first_seen));
     setWhen(last, d.last_seen);

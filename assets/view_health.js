@@ -4,7 +4,7 @@
 import { get } from "./api.js";
 import { fill, h } from "./dom.js";
 import { bytes, count, decimal, duration, exactBytes, full, moment } from "./format.js";
-import { has, t } from "./i18n.js";
+import { has, said, t } from "./i18n.js";
 import { mark } from "./icons.js";
 import { empty, word } from "./parts.js";
 import { alarmTest } from "./selftest.js";
@@ -39,7 +39,7 @@ export function healthView(view) {
     body,
   );
   let first = true;
-  let said = "";
+  let shownWords = "";
   load();
   const timer = setInterval(() => document.hidden || load(), REFRESH_MS);
   view.cleanup(() => clearInterval(timer));
@@ -47,12 +47,12 @@ export function healthView(view) {
 
   async function load() {
     try {
-      const answer = await get("/api/health");
+      const answer = inLanguage(await get("/api/health"));
       const troubles = listTroubles(answer);
       const words = JSON.stringify(troubles);
       // Read out only when it changes.
-      if (words !== said) fill(attention, h("h2", {}, t("health.attention")), shownTroubles(troubles));
-      said = words;
+      if (words !== shownWords) fill(attention, h("h2", {}, t("health.attention")), shownTroubles(troubles));
+      shownWords = words;
       if (body.contains(document.activeElement) || String(getSelection())) return;
       const open = new Set([...body.querySelectorAll("details[open]")].map((d) => d.id));
       fill(body, sections(answer));
@@ -63,6 +63,14 @@ export function healthView(view) {
       if (first) fill(body, empty(t("error.load"), error.message));
     }
   }
+}
+
+// The answer in the language of the page: what is there in both stands under one name.
+function inLanguage(value) {
+  if (Array.isArray(value)) return value.map(inLanguage);
+  if (!isPlain(value)) return value;
+  const keys = Object.keys(value).filter((key) => !key.endsWith("_nl"));
+  return Object.fromEntries(keys.map((key) => [key, inLanguage(said(value, key))]));
 }
 
 // ---- what needs attention

@@ -8,7 +8,7 @@ import { fill, h, setAttr, setText } from "./dom.js";
 import { bytes, count, exactBytes, moment, rate, second } from "./format.js";
 import { t } from "./i18n.js";
 import { mark } from "./icons.js";
-import { announce, cardHead, empty, sentenceOf, when } from "./parts.js";
+import { announce, cardHead, empty, sentenceOf, summaryOf, when } from "./parts.js";
 import { applicationRow, destinationRow, rankCard, talkerRow } from "./rank.js";
 import { SERIES, makeLegend, meanOf, pointWords, ratesOf, seriesTable, thinned } from "./series.js";
 import { SEVERITIES, now, state } from "./state.js";
@@ -359,7 +359,7 @@ const alertRow = (a) =>
       "a",
       { href: `/alerts?state=all&id=${a.id}`, "data-focus": true },
       h("span", { class: "unseen" }, t(`severity.${a.severity}`), ": "),
-      h("span", { class: "name summary", title: a.summary }, sentenceOf(a)),
+      h("span", { class: "name summary", title: summaryOf(a) }, sentenceOf(a)),
     ),
     h("div", { class: "right" }, when(a.last_time)),
   );

@@ -3,10 +3,10 @@
 import { acknowledge, mute } from "./actions.js";
 import { fill, h, keyed, name, setAttr, setText } from "./dom.js";
 import { bytes, bytesPair, count, decimal, duration, exactBytes, full, moment } from "./format.js";
-import { t, tn } from "./i18n.js";
+import { said, t, tn } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { kindTitle } from "./kinds.js";
-import { cardHead, empty, parties, sentenceOf, setWhen, when } from "./parts.js";
+import { cardHead, empty, parties, sentenceOf, setWhen, summaryOf, when } from "./parts.js";
 import { applicationRow, destinationRow, rankCard, talkerRow } from "./rank.js";
 import { sightButton, sightWords } from "./sight.js";
 import { SEVERITIES, now, state, worst } from "./state.js";
@@ -114,9 +114,7 @@ function say() {
 }
 
 function problems() {
-  const { capture, monitor } = state.snapshot;
-  const ports = capture.interfaces.filter((i) => i.problem).map((i) => `${i.name}: ${i.problem}`);
-  return [...new Set([...monitor.problems, ...ports])].slice(0, 4);
+  return [...new Set(said(state.snapshot.monitor, "problems"))].slice(0, 4);
 }
 
 function showFacts(el) {
@@ -217,7 +215,7 @@ function alertRow(alert) {
   el._set = (a) => {
     setText(kind, kindTitle(a.kind));
     setText(summary, sentenceOf(a));
-    setAttr(summary, "title", a.summary);
+    setAttr(summary, "title", summaryOf(a));
     fill(who, parties(a));
     setText(times, a.count > 1 ? `${count(a.count)}×` : "");
     setWhen(el.querySelector("time"), a.last_time);

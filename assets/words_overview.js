@@ -2,7 +2,7 @@
 
 export default {
   // the sentence
-  state: ["State", "Staat"],
+  state: ["State", "Status"],
   "state.quiet": ["All quiet since {time}", "Alles rustig sinds {time}"],
   "state.quiet.own": [
     "Quiet, but this sensor sees only its own traffic",
@@ -12,14 +12,14 @@ export default {
     "Quiet, but this sensor sees one direction only",
     "Rustig, maar deze sensor ziet maar één richting",
   ],
-  "state.silent": ["No traffic reaches this sensor", "Er komt geen verkeer bij deze sensor"],
+  "state.silent": ["No traffic reaches this sensor", "Er komt geen verkeer binnen bij deze sensor"],
   "state.degraded": ["netmonitor itself has trouble", "netmonitor zelf heeft een probleem"],
   "state.loading": ["loading…", "laden…"],
-  "needs.one": ["1 thing needs you", "1 ding vraagt uw aandacht"],
-  "needs.other": ["{n} things need you", "{n} dingen vragen uw aandacht"],
+  "needs.one": ["1 thing needs you", "1 melding vraagt uw aandacht"],
+  "needs.other": ["{n} things need you", "{n} meldingen vragen uw aandacht"],
   look: ["Look", "Bekijken"],
   "sees.mirror": ["Seeing: a mirror port, both directions", "Zicht: spiegelpoort, beide richtingen"],
-  "sees.own": ["Seeing: only this machine’s own traffic and broadcasts", "Zicht: alleen eigen verkeer en omroepen"],
+  "sees.own": ["Seeing: only this machine’s own traffic and broadcasts", "Zicht: alleen eigen verkeer en berichten aan iedereen"],
   "sees.one_way": ["Seeing: one direction only", "Zicht: slechts één richting"],
   "sees.silent": ["Seeing: nothing at all", "Zicht: helemaal niets"],
   "sees.unknown": ["Seeing: still finding out", "Zicht: wordt nog bepaald"],
@@ -54,7 +54,7 @@ export default {
   "range.7d": ["7 d", "7 d"],
   "range.30d": ["30 d", "30 d"],
   talkers: ["Top talkers", "Drukste apparaten"],
-  "talkers.none": ["Nobody talks", "Niemand praat"],
+  "talkers.none": ["Nobody talks", "Er is geen verkeer"],
   "talkers.none.why": [
     "No host moved any bytes in the last minute.",
     "Geen enkel apparaat verstuurde iets in de laatste minuut.",

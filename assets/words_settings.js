@@ -14,7 +14,7 @@ export default {
   "settings.kinds.none": ["The catalogue is empty", "De catalogus is leeg"],
   "settings.kinds.none.why": [
     "The monitor did not give its list of detections.",
-    "De monitor gaf zijn lijst van detecties niet.",
+    "De monitor gaf geen lijst van soorten meldingen.",
   ],
   "settings.search": ["Search settings", "Zoek in instellingen"],
   "settings.found.one": ["{n} setting found.", "{n} instelling gevonden."],

@@ -4,6 +4,7 @@ use crate::alert::Mute;
 use crate::event::{DeviceRecord, Talker};
 pub use crate::table::devices::DeviceChange;
 use crate::time::WallTime;
+use crate::words::Sentence;
 use std::collections::BTreeMap;
 
 /// A question or an order. Each carries where to put the answer; the loop answers within one turn.
@@ -71,4 +72,13 @@ pub struct Stage {
     pub microseconds: u64,
     /// What went wrong, or what was seen.
     pub detail: String,
+    /// The same in Dutch.
+    pub detail_nl: String,
+}
+
+impl Stage {
+    /// A stage that took `microseconds` and says `detail`.
+    pub fn new(stage: &'static str, passed: bool, microseconds: u64, detail: Sentence) -> Self {
+        Stage { stage, passed, microseconds, detail: detail.en, detail_nl: detail.nl }
+    }
 }

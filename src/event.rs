@@ -52,6 +52,8 @@ pub struct Monitor {
     pub status: &'static str,
     /// Why degraded, in words.
     pub problems: Vec<String>,
+    /// The same in Dutch.
+    pub problems_nl: Vec<String>,
     /// Host name of this machine.
     pub host: String,
     /// Now.
@@ -153,6 +155,8 @@ pub struct Interface {
     pub dropped: u64,
     /// What is wrong with it, in words.
     pub problem: Option<String>,
+    /// The same in Dutch.
+    pub problem_nl: Option<String>,
 }
 
 /// How much flows. "In" is to inside hosts from outside, "out" the other way, "internal" inside to inside.
@@ -335,6 +339,9 @@ pub struct DeviceRecord {
     /// Why several station addresses are taken for one device.
     #[serde(default)]
     pub macs_why: Option<String>,
+    /// The same in Dutch.
+    #[serde(default)]
+    pub macs_why_nl: Option<String>,
     /// IP addresses, most recent first, at most 8.
     pub ips: Vec<String>,
     /// The name to show: the owner's, else the best one seen, else vendor or address.
@@ -351,6 +358,9 @@ pub struct DeviceRecord {
     pub kind: String,
     /// What the kind rests on.
     pub kind_why: Option<String>,
+    /// The same in Dutch.
+    #[serde(default)]
+    pub kind_why_nl: Option<String>,
     /// Whether it carries the traffic of outside addresses; `None` in records of before this was kept apart.
     #[serde(default)]
     pub routes: Option<bool>,

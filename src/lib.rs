@@ -18,6 +18,7 @@
 //! |---|---|---|
 //! | [`time`] | 0 | engine time, wall time, the one clock read |
 //! | [`counters`] | 0 | named counters |
+//! | [`words`] | 0 | what is said to people, in English and Dutch |
 //! | [`addr`] | 0 | MAC, IP, prefix, inside, vendor by OUI |
 //! | [`wire`] | 1 | bytes to checked views |
 //! | [`alert`] | 1 | alerts: dedup, quiet periods, mutes |
@@ -85,6 +86,7 @@ pub mod store;
 pub mod table;
 pub mod time;
 pub mod wire;
+pub mod words;
 
 /// Version of netmonitor.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

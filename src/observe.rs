@@ -11,6 +11,7 @@ use crate::wire::{
     arp::Arp, coap, credential, dhcp, dns, http, icmp, industrial, kerberos, ldap, login, mqtt, nbns,
     portmap, rdp, rpc, rtsp, smb, spoken::Protocol, ssdp, stratum, tls,
 };
+use crate::words::Sentence;
 
 /// What a frame, or the passing of time, meant. Most frames mean nothing new and make none.
 #[derive(Clone, Copy, Debug)]
@@ -468,7 +469,7 @@ pub struct SensorState<'a> {
     /// Free bytes where the store is.
     pub disk_free_bytes: Option<u64>,
     /// Why the store cannot be written.
-    pub store_problem: Option<&'a str>,
+    pub store_problem: Option<&'a Sentence>,
     /// Temperature of the processor.
     pub temperature_celsius: Option<f64>,
     /// The board says that its voltage is too low.
@@ -483,7 +484,7 @@ pub struct ListState<'a> {
     /// Its name.
     pub name: &'a str,
     /// What is wrong with it.
-    pub problem: Option<&'a str>,
+    pub problem: Option<&'a Sentence>,
     /// Hours since it was fetched; unknown for files that someone else keeps.
     pub age_hours: Option<u64>,
 }

@@ -135,7 +135,13 @@ fn the_same_parties_are_told_of_once_within_the_quiet_period() {
         let (alerts, _) = play(kind.id, Vec::new(), Vec::new());
         for (i, alert) in alerts.iter().enumerate() {
             let again = alerts[..i].iter().find(|a| (&a.source, &a.target) == (&alert.source, &alert.target));
-            assert!(again.is_none(), "{}: told twice:\n{}\n{}", kind.id, alerts[0].summary, alert.summary);
+            assert!(
+                again.is_none(),
+                "{}: told twice:\n{}\n{}",
+                kind.id,
+                alerts[0].summary.en,
+                alert.summary.en
+            );
         }
     }
 }

@@ -142,8 +142,27 @@ fn judge(scenario: &Scenario) -> Vec<String> {
             wrong.push(format!("{name}: false alarm {}", readable(std::slice::from_ref(alert))));
         }
     }
+    wrong.extend(alerts.iter().filter_map(|alert| dutch(name, alert)));
     wrong.extend(compare(&folder().join(format!("{name}.expected")), &readable(&lines)));
     wrong
+}
+
+/// What is wrong with the Dutch sentence of an alert: it is there, it is another than the English one, and it names the
+/// same numbers and addresses.
+fn dutch(scenario: &str, alert: &Value) -> Option<String> {
+    let text = |key: &str| alert[key].as_str().unwrap_or_default();
+    let (en, nl) = (text("summary"), text("summary_nl"));
+    let facts = |sentence: &str| {
+        let word = |c: char| !(c.is_alphanumeric() || ".:_-".contains(c));
+        let ends = |c: char| ".:-".contains(c);
+        let words = sentence.split(word).map(|w| w.trim_matches(ends));
+        let mut facts: Vec<String> =
+            words.filter(|w| w.contains(|c: char| c.is_ascii_digit())).map(str::to_owned).collect();
+        facts.sort();
+        facts
+    };
+    let wrong = nl.is_empty() || nl == en || facts(en) != facts(nl);
+    wrong.then(|| format!("{scenario}: the Dutch sentence of {}:\n  {en}\n  {nl}", text("kind")))
 }
 
 /// Compares with the expected file, or rewrites it when asked to.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: &[(&str, u32)] = &[
     ("time", 0),
     ("counters", 0),
+    ("words", 0),
     ("addr", 0),
     ("wire", 1),
     ("alert", 1),

@@ -35,6 +35,7 @@ fn alert(id: u64, now: WallTime) -> AlertRecord {
         source: None,
         target: None,
         summary: "x".repeat((id % 3000) as usize),
+        summary_nl: String::new(),
         evidence: serde_json::Map::new(),
         mitre: Vec::new(),
         history: None,

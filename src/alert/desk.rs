@@ -316,6 +316,7 @@ fn between(f: &Finding, source: impl Fn(Option<Ip>) -> bool, target: impl Fn(Opt
 mod tests {
     use super::super::{Evidence, Severity};
     use super::*;
+    use crate::words::Sentence;
 
     fn finding(kind: &'static str, incident: u64) -> Finding {
         Finding {
@@ -324,7 +325,7 @@ mod tests {
             source: Some(Subject::ip("10.0.0.5".parse().expect("ip"))),
             target: Some(Subject::endpoint("10.0.0.9".parse().expect("ip"), 22)),
             incident,
-            summary: "s".into(),
+            summary: Sentence::same("s"),
             evidence: Evidence::new(),
             mitre: &[],
         }

@@ -10,6 +10,7 @@ pub use party::Party;
 
 use crate::addr::{Ip, MacAddr, Prefix};
 use crate::time::{Timestamp, WallTime};
+use crate::words::Sentence;
 use serde::{Deserialize, Serialize};
 
 /// How bad it is. Ordered.
@@ -94,8 +95,8 @@ pub struct Finding {
     pub target: Option<Subject>,
     /// What makes two findings the same incident, beside the kind: usually the source's address and what it does.
     pub incident: u64,
-    /// One sentence for people, English.
-    pub summary: String,
+    /// One sentence for people.
+    pub summary: Sentence,
     /// The numbers.
     pub evidence: Evidence,
     /// ATT&CK technique ids.
@@ -124,7 +125,7 @@ pub struct Alert {
     /// Whom it acts on.
     pub target: Option<Subject>,
     /// One sentence.
-    pub summary: String,
+    pub summary: Sentence,
     /// The numbers.
     pub evidence: Evidence,
     /// ATT&CK technique ids.
@@ -143,7 +144,8 @@ impl Alert {
             count: self.count,
             source: self.source.clone(),
             target: self.target.clone(),
-            summary: self.summary.clone(),
+            summary: self.summary.en.clone(),
+            summary_nl: self.summary.nl.clone(),
             evidence: self.evidence.clone(),
             mitre: self.mitre.iter().map(|m| (*m).to_owned()).collect(),
             history: self.history.record(),
@@ -171,8 +173,11 @@ pub struct AlertRecord {
     pub source: Option<Subject>,
     /// Whom it acts on.
     pub target: Option<Subject>,
-    /// One sentence.
+    /// One sentence, English.
     pub summary: String,
+    /// The same in Dutch. Empty, and left out of the JSON, in records from before there was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary_nl: String,
     /// The numbers.
     pub evidence: Evidence,
     /// ATT&CK technique ids.

@@ -124,8 +124,8 @@ pub struct Seen<'a> {
     pub source: Option<&'a Subject>,
     /// On whom.
     pub target: Option<&'a Subject>,
-    /// One sentence.
-    pub summary: &'a str,
+    /// One sentence, in English and in Dutch.
+    pub summary: [&'a str; 2],
     /// Whether somebody acknowledged it.
     pub acknowledged: bool,
 }
@@ -220,7 +220,7 @@ impl Test {
 
 fn mentions(seen: &Seen<'_>, text: &str) -> bool {
     let has = |hay: &str| hay.to_lowercase().contains(text);
-    has(seen.summary)
+    seen.summary.into_iter().any(has)
         || has(seen.kind)
         || [seen.source, seen.target].into_iter().flatten().any(|side| {
             side.name.as_deref().is_some_and(has)

@@ -7,6 +7,7 @@ use super::pnet::PnetSource;
 use super::ring::{PacketSocket, Ring};
 use crate::time::{self, SECOND, Timestamp};
 use crate::wire::LinkType;
+use crate::words::{Sentence, say};
 use smol::{Async, Timer};
 use std::future::{Future, poll_fn};
 use std::os::fd::{AsFd, OwnedFd};
@@ -68,7 +69,7 @@ pub enum LiveState {
         /// When it was lost.
         since: Timestamp,
         /// What is wrong, in words.
-        why: String,
+        why: Sentence,
     },
 }
 
@@ -114,22 +115,37 @@ pub enum LiveError {
 
 impl fmt::Display for LiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said().en)
+    }
+}
+
+impl LiveError {
+    /// In words, with the remedy. What the system says stays as it is.
+    pub fn said(&self) -> Sentence {
         match self {
-            LiveError::Permission { interface, program } => write!(
-                f,
+            LiveError::Permission { interface, program } => say!(
                 "no permission to capture on {interface}: run `sudo setcap cap_net_raw+ep {program}`, or run it \
-                 through its systemd unit (`netmonitor units`)"
+                 through its systemd unit (`netmonitor units`)",
+                "geen toestemming om mee te luisteren op {interface}: voer `sudo setcap cap_net_raw+ep {program}` uit, of \
+                 start het als systemd-dienst (`netmonitor units`)"
             ),
-            LiveError::NoInterface { interface, existing } => {
-                write!(f, "there is no interface {interface:?}; there are: {}", existing.join(", "))
-            }
-            LiveError::TooManyExclusions { needed } => write!(
-                f,
+            LiveError::NoInterface { interface, existing } => say!(
+                "there is no interface {interface:?}; there are: {}",
+                "er is geen aansluiting {interface:?}; wel: {}",
+                existing.join(", ")
+            ),
+            LiveError::TooManyExclusions { needed } => say!(
                 "the exclusions need {needed} filter instructions, the kernel takes {MAX_INSTRUCTIONS}: exclude \
-                 fewer, larger networks"
+                 fewer, larger networks",
+                "de uitsluitingen vragen {needed} filterstappen, de kernel neemt er {MAX_INSTRUCTIONS}: sluit minder, \
+                 grotere netwerken uit"
             ),
-            LiveError::Lost { interface, source } => write!(f, "{interface} is down or away: {source}"),
-            LiveError::System { interface, doing, source } => write!(f, "{interface}: {doing}: {source}"),
+            LiveError::Lost { interface, source } => {
+                say!("{interface} is down or away: {source}", "{interface} is uitgevallen of weg: {source}")
+            }
+            LiveError::System { interface, doing, source } => {
+                say!("{interface}: {doing}: {source}", "{interface}: {doing}: {source}")
+            }
         }
     }
 }
@@ -205,7 +221,7 @@ impl Live {
         };
         match Opened::new(&live.config) {
             Ok(opened) => live.opened = Some(opened),
-            Err(e @ LiveError::Lost { .. }) => live.wait(e.to_string()),
+            Err(e @ LiveError::Lost { .. }) => live.wait(e.said()),
             Err(e) => return Err(e),
         }
         Ok(live)
@@ -306,11 +322,11 @@ impl Live {
         self.stats();
         self.opened = None;
         let error = LiveError::Lost { interface: self.config.interface.clone(), source };
-        self.wait(error.to_string());
+        self.wait(error.said());
         error
     }
 
-    fn wait(&mut self, why: String) {
+    fn wait(&mut self, why: Sentence) {
         let now = time::monotonic();
         self.state = LiveState::Waiting { since: now, why };
         self.pause = FIRST_PAUSE;
@@ -328,7 +344,7 @@ impl Live {
             }
             Err(error) => {
                 if let LiveState::Waiting { why, .. } = &mut self.state {
-                    *why = error.to_string();
+                    *why = error.said();
                 }
                 self.retry_at = time::monotonic().plus(self.pause);
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);

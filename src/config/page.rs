@@ -5,6 +5,7 @@
 
 use super::layers::Layers;
 use super::{Config, LARGEST, Origin};
+use crate::words::{Sentence, say};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -131,7 +132,7 @@ impl Config {
     }
 
     /// Moves a damaged file of the page aside and keeps what was valid in it. What the log and the page should say.
-    pub fn set_page_aside(&mut self, now: i64) -> Option<String> {
+    pub fn set_page_aside(&mut self, now: i64) -> Option<Sentence> {
         if self.warnings.is_empty() {
             return None;
         }
@@ -142,10 +143,15 @@ impl Config {
         let values = self.page_values();
         let kept = moved.and_then(|()| if values.is_empty() { Ok(()) } else { write(&path, &values) });
         Some(match kept {
-            Ok(()) => {
-                format!("settings made on the page are damaged ({why}); set aside as {}", aside.display())
-            }
-            Err(error) => format!("settings made on the page are damaged ({why}); not set aside: {error}"),
+            Ok(()) => say!(
+                "settings made on the page are damaged ({why}); set aside as {}",
+                "instellingen die op de pagina zijn gemaakt zijn beschadigd ({why}); opzijgezet als {}",
+                aside.display()
+            ),
+            Err(error) => say!(
+                "settings made on the page are damaged ({why}); not set aside: {error}",
+                "instellingen die op de pagina zijn gemaakt zijn beschadigd ({why}); niet opzijgezet: {error}"
+            ),
         })
     }
 

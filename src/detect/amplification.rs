@@ -18,6 +18,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, Side, proto};
+use crate::words::say;
 
 settings! {
     /// Settings of `amplification`.
@@ -201,10 +202,17 @@ impl Amplification {
         }
         let name = service(flow.client_port).unwrap_or("UDP");
         let many = if reflectors >= 8 { "many".to_owned() } else { reflectors.to_string() };
-        let summary = format!(
-            "{} gets {datagrams} {name} answers ({} kB) in ten seconds that it never asked for, from {many} servers",
+        let servers = match reflectors {
+            1 => say!("1 servers", "1 server"),
+            8.. => say!("many servers", "veel servers"),
+            _ => say!("{reflectors} servers", "{reflectors} servers"),
+        };
+        let summary = say!(
+            "{} gets {datagrams} {name} answers ({} kB) in ten seconds that it never asked for, from {servers}",
+            "{} krijgt in tien seconden {datagrams} {name}-antwoorden ({} kB) waar het nooit om vroeg, van {servers}",
             flow.server,
-            bytes / 1000
+            bytes / 1000;
+            servers
         );
         let evidence = evidence! {
             "role" => "victim", "datagrams" => datagrams, "threshold" => s.datagrams, "bytes" => bytes,
@@ -233,8 +241,9 @@ impl Amplification {
             return;
         }
         let name = service(flow.server_port).unwrap_or("UDP");
-        let summary = format!(
+        let summary = say!(
             "{} is misused to flood {}: {answers} {name} answers, {} kB for {} kB of questions in ten seconds",
+            "{} wordt misbruikt om {} te overspoelen: {answers} {name}-antwoorden, {} kB op {} kB aan vragen in tien seconden",
             flow.server,
             flow.client,
             down / 1000,

@@ -23,6 +23,7 @@ use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, proto};
 use crate::wire::spoken::Protocol;
 use crate::wire::tls::{Certificate, ClientHello};
+use crate::words::say;
 use std::sync::Arc;
 
 settings! {
@@ -263,7 +264,7 @@ impl Anonymizer {
             return;
         }
         let place = name.map_or_else(|| flow.server.to_string(), |n| format!("{n} ({})", flow.server));
-        let summary = format!("{} uses {service} at {place}", flow.client);
+        let summary = say!("{} uses {service} at {place}", "{} gebruikt {service} bij {place}", flow.client);
         let evidence = evidence! {
             "service" => service, "connections" => *number, "port" => flow.server_port, "threshold" => 1,
         };

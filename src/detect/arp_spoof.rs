@@ -22,6 +22,7 @@ use crate::addr::{Ip, MacAddr};
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{ArpSeen, NeighborSeen, Observation, interest};
 use crate::table::bounded::Bounded;
+use crate::words::{Words, say, words};
 
 settings! {
     /// Settings of `arp_spoof`.
@@ -47,6 +48,25 @@ const ANSWER_SECONDS: u32 = 5;
 
 /// For so many seconds after the start an unasked reply proves nothing by itself: the question may lie before it.
 const QUESTION_BEFORE: u64 = 3;
+
+const TOLD_UNASKED: Words = words(
+    "told others unasked that this address is its own while the owner is alive",
+    "eiste dit adres ongevraagd op terwijl de eigenaar er nog is",
+);
+const KEEPS_ANNOUNCING: Words = words(
+    "keeps announcing this address while the owner goes on using it",
+    "blijft dit adres aankondigen terwijl de eigenaar het gewoon gebruikt",
+);
+const OVERRIDES: Words = words(
+    "overrides this address while the owner goes on using it",
+    "eist dit adres telkens op terwijl de eigenaar het gewoon gebruikt",
+);
+const CLAIMS_TWO: Words = words(
+    "claims another address besides one that nobody asked about",
+    "eist nog een adres op, naast een waar niemand naar vroeg",
+);
+const KEEPS_REPLYING: Words =
+    words("keeps sending replies that nobody asked for", "blijft antwoorden sturen waar niemand om vroeg");
 
 /// How an address was claimed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,7 +234,7 @@ impl ArpSpoof {
         mac: MacAddr,
         claim: Claim,
         v6: bool,
-    ) -> Option<(MacAddr, Ip, &'static str)> {
+    ) -> Option<(MacAddr, Ip, Words)> {
         let (now, s) = (cx.tick(), &self.settings);
         let known = cx.lookup.mac_of(ip).filter(|m| m.is_station() && !is_failover(*m));
         let alive_by_table = cx.lookup.alive_within(ip, s.alive_seconds);
@@ -235,7 +255,7 @@ impl ArpSpoof {
     }
 
     /// What the station's own claims show, whoever owns the addresses.
-    fn pattern(&mut self, cx: &Context<'_>, mac: MacAddr) -> Option<(MacAddr, Ip, &'static str)> {
+    fn pattern(&mut self, cx: &Context<'_>, mac: MacAddr) -> Option<(MacAddr, Ip, Words)> {
         let (now, unasked) = (cx.tick(), self.settings.unasked);
         let station = self.stations.get_mut(&mac)?;
         let recent =
@@ -244,10 +264,10 @@ impl ArpSpoof {
         // Once, for an address that is no gateway's: a device that is set up says its other address that way.
         let serious = station.unasked.within(now, TOGETHER).0 > 1 || cx.lookup.is_gateway(stolen.ip);
         if recent().count() > 1 && serious {
-            return Some((mac, stolen.ip, "claims another address besides one that nobody asked about"));
+            return Some((mac, stolen.ip, CLAIMS_TWO));
         }
         let often = station.unasked.within(now, MINUTE).0 >= unasked;
-        often.then_some((mac, stolen.ip, "keeps sending replies that nobody asked for"))
+        often.then_some((mac, stolen.ip, KEEPS_REPLYING))
     }
 
     fn raise(
@@ -255,7 +275,7 @@ impl ArpSpoof {
         cx: &Context<'_>,
         mac: MacAddr,
         ip: Ip,
-        why: &'static str,
+        why: Words,
         victim: Option<Ip>,
         out: &mut Findings,
     ) {
@@ -269,8 +289,8 @@ impl ArpSpoof {
         let own =
             station.claimed.iter().find(|c| !c.ip.is_unspecified() && c.ip != ip && !c.unasked).map(|c| c.ip);
         let owner = self.owners.get(&ip).map(|o| o.mac).filter(|m| *m != mac);
-        let role = if gateway { ", the gateway" } else { "" };
-        let summary = format!("{mac} pretends to be {ip}{role}: it {why}");
+        let role = if gateway { words(", the gateway", ", de router") } else { words("", "") };
+        let summary = say!("{mac} pretends to be {ip}{role}: it {why}", "{mac} doet zich voor als {ip}{role}: het {why}"; role, why);
         let evidence = evidence! {
             "claimed_ip" => ip.to_string(), "owner_mac" => owner.map(|m| m.to_string()), "gateway" => gateway,
             "unasked_replies" => station.unasked.within(now, MINUTE).0, "threshold" => self.settings.unasked,
@@ -303,13 +323,13 @@ impl Owner {
         self.unasked |= claim == Claim::Unasked;
     }
 
-    fn verdict(&self, s: &ArpSpoofSettings, v6: bool) -> Option<&'static str> {
+    fn verdict(&self, s: &ArpSpoofSettings, v6: bool) -> Option<Words> {
         if self.unasked {
-            Some("told others unasked that this address is its own while the owner is alive")
+            Some(TOLD_UNASKED)
         } else if self.fought && u32::from(self.announced) >= s.announcements {
-            Some("keeps announcing this address while the owner goes on using it")
+            Some(KEEPS_ANNOUNCING)
         } else if v6 && self.fought && self.claims >= 2 {
-            Some("overrides this address while the owner goes on using it")
+            Some(OVERRIDES)
         } else {
             None
         }

@@ -7,12 +7,13 @@
 //! Known false alarms: a security test; an administrator's machine that scans, logs in and copies.
 
 use super::settings::settings;
-use super::{Context, Detector, Kind, Texts, evidence, ip_part};
+use super::{Context, Detector, Kind, Texts, evidence, ip_part, titled};
 use crate::addr::Ip;
 use crate::alert::{Alert, Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::time::{SECOND, Timestamp};
+use crate::words::{Sentence, Words, say, words};
 
 settings! {
     /// Settings of `attack_chain`.
@@ -27,7 +28,13 @@ settings! {
 /// Alerts remembered per host.
 const STEPS: usize = 16;
 /// The stages, in their order.
-const STAGES: [&str; 5] = ["looking around", "getting in", "moving on", "being steered", "doing harm"];
+const STAGES: [Words; 5] = [
+    words("looking around", "rondkijken"),
+    words("getting in", "binnendringen"),
+    words("moving on", "verder trekken"),
+    words("being steered", "bestuurd worden"),
+    words("doing harm", "schade doen"),
+];
 /// Where each technique belongs (attack.mitre.org, enterprise and ICS; sub-techniques with their technique).
 const TECHNIQUES: &[(&str, u8)] = &[
     ("T1595", 0),
@@ -175,13 +182,13 @@ impl AttackChain {
             return;
         }
         let took = cx.now.since(chain[0].at) / SECOND;
-        let words: Vec<String> =
-            chain.iter().map(|s| format!("{} ({})", STAGES[usize::from(s.stage)], s.kind)).collect();
-        let summary = format!(
-            "{host} went through {} steps of an attack in {}: {}",
-            chain.len(),
-            span(took),
-            words.join(", ")
+        let stages: Vec<Sentence> = chain.iter().map(Step::text).collect();
+        let (stages, span) = (Sentence::list(&stages, ", "), span(took));
+        let summary = say!(
+            "{host} went through {} steps of an attack in {span}: {stages}",
+            "{host} doorliep {} stappen van een aanval in {span}: {stages}",
+            chain.len();
+            span, stages
         );
         let evidence = evidence! {
             "stages" => chain.len(), "threshold_stages" => self.settings.stages, "window_s" => window / SECOND,
@@ -193,12 +200,21 @@ impl AttackChain {
     }
 }
 
+impl Step {
+    /// The stage, and the kind of alert that showed it.
+    fn text(&self) -> Sentence {
+        let stage = STAGES[usize::from(self.stage)];
+        let kind = titled(self.kind);
+        say!("{stage} ({kind})", "{stage} ({kind})"; stage, kind)
+    }
+}
+
 /// Seconds in the unit people would use.
-fn span(seconds: i64) -> String {
+fn span(seconds: i64) -> Sentence {
     match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
+        0..120 => say!("{seconds} s", "{seconds} s"),
+        120..7200 => say!("{} min", "{} min", seconds / 60),
+        _ => say!("{} h", "{} uur", seconds / 3600),
     }
 }
 
@@ -222,7 +238,7 @@ mod tests {
             severity: Severity::High,
             source: Some(Subject::ip(ip(source))),
             target: Some(Subject::ip(ip(target))),
-            summary: String::new(),
+            summary: Sentence::default(),
             evidence: Evidence::new(),
             mitre: known.mitre,
         }

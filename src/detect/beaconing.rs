@@ -21,6 +21,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State, proto};
 use crate::time::{SECOND, Timestamp};
+use crate::words::say;
 
 settings! {
     /// Settings of `beaconing`.
@@ -231,7 +232,12 @@ impl Beaconing {
         let (size, size_spread) = calls.sizes.median_and_spread();
         let place = name.map_or_else(|| flow.server.to_string(), |n| format!("{n} ({})", flow.server));
         let seconds = f64::from(period) / 1000.0;
-        let summary = format!("{} calls {place} port {} every {seconds:.1} s", flow.client, flow.server_port);
+        let summary = say!(
+            "{} calls {place} port {} every {seconds:.1} s",
+            "{} maakt elke {seconds:.1} s verbinding met {place} poort {}",
+            flow.client,
+            flow.server_port
+        );
         let percent = |part: u32, of: u32| u64::from(part) * 100 / u64::from(of.max(1));
         let evidence = evidence! {
             "calls" => calls.number + 1, "threshold" => self.settings.calls,
@@ -351,7 +357,7 @@ mod tests {
                         b.wait(60.0 + late);
                     }
                 }
-                let found = b.found.iter().any(|f| f.summary.contains(C2));
+                let found = b.found.iter().any(|f| f.summary.en.contains(C2));
                 assert_eq!(
                     b.alerts(),
                     usize::from(found),
@@ -374,7 +380,7 @@ mod tests {
             b.wait(180.0);
         }
         assert_eq!(b.alerts(), 1);
-        assert!(b.last().summary.contains("10.0.0.41"), "new sockets are");
+        assert!(b.last().summary.en.contains("10.0.0.41"), "new sockets are");
     }
 
     #[test]
@@ -397,7 +403,7 @@ mod tests {
             b.wait(30.0);
         }
         assert_eq!(b.alerts(), 1);
-        assert!(b.last().summary.contains("cdn.example.net"));
+        assert!(b.last().summary.en.contains("cdn.example.net"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{Context, Detector, Kind, Texts, evidence};
 use crate::alert::{Findings, Severity};
 use crate::observe::{Observation, SensorSecond, interest};
 use crate::time::{SECOND, Timestamp};
+use crate::words::words;
 
 settings! {
     /// Settings of `blind`.
@@ -76,7 +77,7 @@ impl Detector for Blind {
         nl: Texts {
             title: "De monitor ziet niets",
             what: "De monitor krijgt geen verkeer of maar een deel ervan, en zou de meeste aanvallen missen.",
-            why: "Een minuut lang kwamen er geen pakketten binnen, alleen eigen en broadcastverkeer, of bijna elk gesprek was maar in één richting te zien.",
+            why: "Een minuut lang kwamen er geen pakketten binnen, alleen eigen verkeer en berichten aan iedereen (broadcasts), of bijna elk gesprek was maar in één richting te zien.",
             harmless: "Een losse kabel, een switch die opnieuw opstart, een netwerk waarop niets gebeurt, of een monitor op een gewone poort in plaats van een spiegelpoort.",
             todo: "Controleer de kabel en de netwerkaansluiting. Sluit de monitor aan op een spiegelpoort (SPAN) die beide richtingen kopieert om het verkeer van andere apparaten te zien.",
             silence: "Demp blind als de monitor alleen eigen verkeer en broadcasts hoeft te zien.",
@@ -166,12 +167,19 @@ impl Blind {
             self.incident += 1;
         }
         let summary = match shape {
-            Shape::Down => "The capture interface is down",
-            Shape::Silent => "No frame has come in",
-            Shape::OwnOnly => {
-                "Only the monitor's own traffic and broadcasts are seen: is this a mirror port?"
-            }
-            Shape::OneWay => "Conversations are seen in one direction only: does the mirror copy both?",
+            Shape::Down => words(
+                "The capture interface is down",
+                "De netwerkaansluiting waarop wordt meegeluisterd is uitgevallen",
+            ),
+            Shape::Silent => words("No frame has come in", "Er is geen enkel pakket binnengekomen"),
+            Shape::OwnOnly => words(
+                "Only the monitor's own traffic and broadcasts are seen: is this a mirror port?",
+                "Alleen verkeer van de monitor zelf en berichten aan iedereen zijn te zien: is dit een spiegelpoort?",
+            ),
+            Shape::OneWay => words(
+                "Conversations are seen in one direction only: does the mirror copy both?",
+                "Gesprekken zijn maar in één richting te zien: kopieert de spiegelpoort beide richtingen?",
+            ),
         };
         let evidence = evidence! {
             "seconds" => seconds, "frames" => minute.frames, "unicast_of_others" => minute.foreign,
@@ -179,7 +187,7 @@ impl Blind {
             "threshold_percent" => self.settings.one_way_percent, "threshold_s" => self.settings.silent_seconds,
         };
         let part = [self.incident, shape as u64];
-        out.push(Self::KIND.finding(Severity::High, &part, summary.to_owned(), evidence));
+        out.push(Self::KIND.finding(Severity::High, &part, summary.into(), evidence));
     }
 }
 

@@ -27,6 +27,7 @@ use crate::table::flows::{App, Flow, State, proto};
 use crate::time::SECOND;
 use crate::wire::ldap;
 use crate::wire::login::{Outcome, Service};
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `brute_force`.
@@ -202,9 +203,15 @@ impl BruteForce {
             return;
         }
         let number = guesser.number;
-        let place = if spray { format!("{targets} hosts") } else { flow.server.to_string() };
-        let summary =
-            format!("{} failed {in_all} times or more to log in at {place} by {}", flow.client, door.name());
+        let place =
+            if spray { say!("{targets} hosts", "{targets} apparaten") } else { Sentence::same(flow.server) };
+        let summary = say!(
+            "{} failed {in_all} times or more to log in at {place} by {}",
+            "{} kon {in_all} keer of vaker niet inloggen op {place} via {}",
+            flow.client,
+            door.name();
+            place
+        );
         let evidence = evidence! {
             "failures" => failed.max(in_all), "failures_in_all" => number, "accepted" => accepted,
             "threshold" => threshold, "window_s" => s.seconds, "service" => door.name(),

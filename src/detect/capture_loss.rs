@@ -12,6 +12,7 @@ use super::{Context, Detector, Kind, Texts, evidence};
 use crate::alert::{Findings, Severity};
 use crate::observe::{Observation, SensorSecond, interest};
 use crate::time::{SECOND, Timestamp};
+use crate::words::say;
 
 settings! {
     /// Settings of `capture_loss`.
@@ -75,7 +76,7 @@ impl Detector for CaptureLoss {
             what: "De monitor krijgt niet al het verkeer te zien. In wat ontbreekt, kan een aanval schuilgaan.",
             why: "Een minuut lang gingen pakketten verloren voordat ze gelezen konden worden, of er kwamen antwoorden op gegevens die nooit voorbijkwamen.",
             harmless: "Een korte piek, zoals een back-up. Een spiegelpoort van een drukke switch kan minder aan dan de switch zelf.",
-            todo: "Bekijk op de gezondheidspagina waar pakketten verloren gaan. Is de spiegelpoort vol, spiegel dan minder poorten; is dit apparaat te traag, gebruik dan een sneller apparaat of beperk wat er wordt bekeken.",
+            todo: "Bekijk op de pagina Toestand waar pakketten verloren gaan. Is de spiegelpoort vol, spiegel dan minder poorten; is dit apparaat te traag, gebruik dan een sneller apparaat of beperk wat er wordt bekeken.",
             silence: "Demp capture_loss, of verhoog de percentages in de instellingen.",
         },
     };
@@ -116,10 +117,14 @@ impl CaptureLoss {
             self.incident += 1;
         }
         let summary = if here {
-            format!("{dropped:.2} % of all frames were dropped in a minute")
+            say!(
+                "{dropped:.2} % of all frames were dropped in a minute",
+                "In één minuut ging {dropped:.2} % van alle pakketten verloren"
+            )
         } else {
-            format!(
-                "{gaps:.2} % of TCP data was acknowledged but never seen in a minute: lost before it got here"
+            say!(
+                "{gaps:.2} % of TCP data was acknowledged but never seen in a minute: lost before it got here",
+                "In één minuut is {gaps:.2} % van de TCP-gegevens wel bevestigd maar nooit gezien: verloren voor het hier aankwam"
             )
         };
         let evidence = evidence! {
@@ -184,7 +189,7 @@ mod tests {
         assert!(b.found.is_empty());
         run(&mut b, 120, SensorSecond { ack_gaps: 20, ..CLEAN });
         assert_eq!(b.alerts(), 1);
-        assert!(b.last().summary.contains("before it got here"));
+        assert!(b.last().summary.en.contains("before it got here"));
     }
 
     #[test]

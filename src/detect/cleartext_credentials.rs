@@ -21,6 +21,7 @@ use crate::table::flows::Flow;
 use crate::wire::credential::{Protocol, Seen};
 use crate::wire::login::Outcome;
 use crate::wire::{ldap, mqtt};
+use crate::words::{say, words};
 use std::collections::VecDeque;
 
 settings! {
@@ -214,14 +215,29 @@ impl CleartextCredentials {
         }
         shown.told = shown.told.max(Some(severity));
         let name = Some(login.seen.user.as_str()).filter(|user| self.settings.show_user && !user.is_empty());
-        let whose = name.map_or_else(|| "a password".to_owned(), |user| format!("the password of {user}"));
+        let whose = name.map_or_else(
+            || words("a password", "een wachtwoord").into(),
+            |user| say!("the password of {user}", "het wachtwoord van {user}"),
+        );
         let summary = match (protocol, login.seen.default) {
-            (Protocol::Vnc, _) => format!("{server} shows its desktop to {client} without any password"),
-            (Protocol::Snmp, true) => {
-                format!("{client} reads {server} over SNMP with the well-known word public")
-            }
-            (Protocol::Snmp, false) => format!("{client} sends its SNMP community readable to {server}"),
-            _ => format!("{client} sends {whose} readable over {} to {server}", protocol.name()),
+            (Protocol::Vnc, _) => say!(
+                "{server} shows its desktop to {client} without any password",
+                "{server} toont zijn scherm aan {client} zonder wachtwoord"
+            ),
+            (Protocol::Snmp, true) => say!(
+                "{client} reads {server} over SNMP with the well-known word public",
+                "{client} leest {server} uit via SNMP met het algemeen bekende woord public"
+            ),
+            (Protocol::Snmp, false) => say!(
+                "{client} sends its SNMP community readable to {server}",
+                "{client} stuurt zijn SNMP-wachtwoord leesbaar naar {server}"
+            ),
+            _ => say!(
+                "{client} sends {whose} readable over {} to {server}",
+                "{client} stuurt {whose} leesbaar via {} naar {server}",
+                protocol.name();
+                whose
+            ),
         };
         let evidence = evidence! {
             "protocol" => protocol.name(), "user" => name, "times" => shown.times, "refused" => shown.refused,

@@ -19,6 +19,7 @@ use crate::time::SECOND;
 use crate::wire::clean_text;
 use crate::wire::dns::rtype;
 use crate::wire::stratum::{Said, What};
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `cryptomining`.
@@ -186,7 +187,12 @@ impl Cryptomining {
             return;
         }
         let place = name.map_or_else(|| flow.server.to_string(), |n| format!("{n} ({})", flow.server));
-        let summary = format!("{} mines cryptocurrency at {place} port {}", flow.client, flow.server_port);
+        let summary = say!(
+            "{} mines cryptocurrency at {place} port {}",
+            "{} delft cryptomunten bij {place} poort {}",
+            flow.client,
+            flow.server_port
+        );
         let evidence = evidence! {
             "evidence" => "stratum", "method" => said.method, "lines" => miner.lines, "shares" => miner.shares,
             "agent" => miner.agent, "threshold" => 1,
@@ -213,7 +219,8 @@ impl Cryptomining {
         if miner.lines > 0 || !(own_kind || lookups >= threshold) || !miner.pace.due(now) {
             return;
         }
-        let summary = format!("{} looked up the mining pool {name}", seen.client);
+        let summary =
+            say!("{} looked up the mining pool {name}", "{} zocht de miningpool {name} op", seen.client);
         let evidence = evidence! {
             "evidence" => "look-ups", "lookups" => lookups, "threshold" => threshold, "window_s" => WINDOW,
         };
@@ -233,8 +240,12 @@ impl Cryptomining {
         if miner.lines > 0 || !miner.pace.due(cx.tick()) {
             return;
         }
-        let summary =
-            format!("{} connected to the mining pool {name} port {}", flow.client, flow.server_port);
+        let summary = say!(
+            "{} connected to the mining pool {name} port {}",
+            "{} maakte verbinding met de miningpool {name} poort {}",
+            flow.client,
+            flow.server_port
+        );
         let evidence = evidence! { "evidence" => "pool name", "port" => flow.server_port, "threshold" => 1 };
         tell(flow.client, endpoint(flow, Some(name)), Severity::High, summary, evidence, out);
     }
@@ -257,8 +268,9 @@ impl Cryptomining {
         if miner.lines > 0 || !miner.pace.due(cx.tick()) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} kept a quiet connection to {} port {} for {} min, as a miner does",
+            "{} hield een rustige verbinding met {} poort {} {} min open, zoals een delfprogramma doet",
             flow.client,
             flow.server,
             flow.server_port,
@@ -281,7 +293,7 @@ fn tell(
     client: Ip,
     target: Subject,
     severity: Severity,
-    summary: String,
+    summary: Sentence,
     evidence: Evidence,
     out: &mut Findings,
 ) {

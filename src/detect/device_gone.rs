@@ -14,6 +14,7 @@ use crate::table::bounded::Bounded;
 use crate::table::devices::DeviceKey;
 use crate::table::identity::Change;
 use crate::time::Timestamp;
+use crate::words::say;
 
 settings! {
     /// Settings of `device_gone`.
@@ -86,8 +87,9 @@ impl DeviceGone {
             "silent_s" => seconds, "usual_s" => usual, "times_usual" => self.settings.times_usual,
             "floor_s" => self.settings.floor_s,
         };
-        let summary = format!(
+        let summary = say!(
             "{name} has been silent for {} min; its longest silence of the last week was {} min",
+            "{name} is al {} min stil; de langste stilte van de afgelopen week was {} min",
             seconds / 60,
             usual / 60
         );
@@ -127,7 +129,7 @@ mod tests {
         }
         assert_eq!((b.alerts(), b.found.len(), b.last().severity), (1, 1, Severity::Low));
         assert_eq!(b.last().evidence["silent_s"], 1800);
-        assert!(b.last().summary.contains("camera"));
+        assert!(b.last().summary.en.contains("camera"));
     }
 
     #[test]

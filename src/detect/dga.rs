@@ -21,6 +21,7 @@ use crate::alert::{Evidence, Findings, Severity, Subject};
 use crate::observe::{DnsSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dns::{registered_domain, rtype};
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `dga`.
@@ -229,8 +230,9 @@ impl Dga {
         let by_words = gone >= s.missing_names && !mail;
         if unanswered >= s.names || all >= s.drawn_names || by_words {
             if host.pace.due(now) {
-                let summary = format!(
+                let summary = say!(
                     "{} looked up {} made-up domains within {} s, such as {domain}",
+                    "{} zocht {} verzonnen domeinen op binnen {} s, zoals {domain}",
                     seen.client,
                     all.max(gone),
                     s.seconds
@@ -260,9 +262,11 @@ impl Dga {
         if number < s.below_one || !pace.due(now) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} looked up {number} names below {domain} that do not exist within {} s",
-            seen.client, s.seconds
+            "{0} zocht binnen {1} s {number} niet-bestaande namen onder {domain} op",
+            seen.client,
+            s.seconds
         );
         let evidence = evidence! {
             "missing_names" => number, "threshold" => s.below_one, "window_s" => s.seconds, "domain" => domain,
@@ -283,7 +287,7 @@ fn tell(
     seen: &DnsSeen<'_>,
     severity: Severity,
     parts: &[u64],
-    summary: String,
+    summary: Sentence,
     evidence: Evidence,
     out: &mut Findings,
 ) {

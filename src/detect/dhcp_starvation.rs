@@ -16,6 +16,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{DhcpSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dhcp::Message6;
+use crate::words::say;
 
 settings! {
     /// Settings of `dhcp_starvation`.
@@ -145,7 +146,11 @@ impl DhcpStarvation {
                     "clients" => own, "threshold" => s.clients, "window_s" => s.seconds, "stations" => 1,
                     "messages" => asker.messages,
                 };
-                let summary = format!("{mac} asked for addresses in {own} names or more in {} s", s.seconds);
+                let summary = say!(
+                    "{mac} asked for addresses in {own} names or more in {} s",
+                    "{mac} vroeg binnen {} s adressen aan onder {own} of meer namen",
+                    s.seconds
+                );
                 let finding = Self::KIND.finding(Severity::High, &[1], summary, evidence);
                 out.push(between(finding, Some(Subject::mac(mac)), None));
             }
@@ -158,8 +163,9 @@ impl DhcpStarvation {
                 "clients" => clients, "threshold" => s.clients_in_all, "window_s" => s.seconds,
                 "stations" => stations,
             };
-            let summary = format!(
+            let summary = say!(
                 "{clients} clients or more asked for an address in {} s, by {stations} stations",
+                "Binnen {} s vroegen {clients} of meer apparaten een adres, vanaf {stations} netwerkkaarten",
                 s.seconds
             );
             let finding = Self::KIND.finding(Severity::High, &[1], summary, evidence);

@@ -22,6 +22,7 @@ use crate::table::flows::{Flow, proto};
 use crate::wire::kerberos;
 use crate::wire::ldap::{Condition, Said, Search};
 use crate::wire::rpc::{Interface, Said as Rpc};
+use crate::words::{Sentence, Words, say, words};
 
 settings! {
     /// Settings of `directory_abuse`.
@@ -47,15 +48,15 @@ const NETLOGON_WINDOW: u32 = 60;
 const SETTLED: u64 = 600;
 
 /// What a search is after.
-const SORTS: [&str; 8] = [
-    "accounts with service names",
-    "accounts without pre-authentication or password",
-    "delegation",
-    "administrators",
-    "trusts",
-    "local administrators' passwords",
-    "permissions of the whole tree",
-    "managed passwords and certificates",
+const SORTS: [Words; 8] = [
+    words("accounts with service names", "accounts van diensten"),
+    words("accounts without pre-authentication or password", "accounts zonder wachtwoord of controle vooraf"),
+    words("delegation", "overgedragen rechten"),
+    words("administrators", "beheerders"),
+    words("trusts", "vertrouwde domeinen"),
+    words("local administrators' passwords", "wachtwoorden van lokale beheerders"),
+    words("permissions of the whole tree", "rechten in de hele boom"),
+    words("managed passwords and certificates", "beheerde wachtwoorden en certificaten"),
 ];
 
 /// A way of abuse: an incident of its own, and its stage of an attack.
@@ -206,14 +207,17 @@ impl DirectoryAbuse {
             return;
         }
         let latest = SORTS[sorts.trailing_zeros() as usize % SORTS.len()];
-        let summary = format!(
+        let summary = say!(
             "{} searched the directory at {} for {kinds} sorts of things that attackers look for, lately {latest}",
-            flow.client, flow.server
+            "{} doorzocht de adreslijst op {} naar {kinds} soorten gegevens waar aanvallers op uit zijn, het laatst {latest}",
+            flow.client,
+            flow.server;
+            latest
         );
         let evidence = evidence! {
             "searches" => searches, "threshold" => s.searches, "window_s" => s.seconds,
             "sorts" => kinds, "threshold_sorts" => s.sorts, "window_sorts_s" => SORTS_WINDOW,
-            "example" => latest,
+            "example" => latest.en,
         };
         push(flow, &ENUMERATION, summary, evidence, out);
     }
@@ -245,9 +249,11 @@ impl DirectoryAbuse {
         if (!prepared && cx.lookup.learning_for() < SETTLED) || !asker.paces[1].due(now) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} is no domain controller and had {} send it accounts with their password hashes",
-            flow.client, flow.server
+            "{} is geen domeincontroller en liet {} accounts met hun versleutelde wachtwoorden sturen",
+            flow.client,
+            flow.server
         );
         let evidence = evidence! {
             "operation" => "DRSGetNCChanges", "interface" => "drsuapi", "prepared" => prepared,
@@ -265,9 +271,11 @@ impl DirectoryAbuse {
         if attempts < s.netlogon_attempts || !asker.paces[2].due(now) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} tried {attempts} times or more to pass for another computer at the domain controller {} (Zerologon)",
-            flow.client, flow.server
+            "{} probeerde zich {attempts} keer of vaker bij domeincontroller {} voor te doen als een andere computer (Zerologon)",
+            flow.client,
+            flow.server
         );
         let evidence = evidence! {
             "operation" => "NetrServerAuthenticate", "attempts" => attempts,
@@ -277,7 +285,7 @@ impl DirectoryAbuse {
     }
 }
 
-fn push(flow: &Flow, way: &Way, summary: String, evidence: crate::alert::Evidence, out: &mut Findings) {
+fn push(flow: &Flow, way: &Way, summary: Sentence, evidence: crate::alert::Evidence, out: &mut Findings) {
     let parts = [ip_part(flow.client), super::text_part(way.name)];
     let mut finding = DirectoryAbuse::KIND.finding(way.severity, &parts, summary, evidence);
     finding.evidence.insert("way".to_owned(), way.name.into());

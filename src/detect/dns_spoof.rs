@@ -18,6 +18,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{DnsSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dns::{Data, Message, Question};
+use crate::words::say;
 
 settings! {
     /// Settings of `dns_spoof`.
@@ -257,11 +258,27 @@ impl DnsSpoof {
         let name = question.name.as_str();
         let mac = self.forger(&one, &two).filter(|mac| mac.is_station());
         let by = match (foreign, mac) {
-            (true, _) => format!("{}, which was not asked, answered", two.server),
-            (false, Some(mac)) => format!("{mac} answered in the name of {}", two.server),
-            (false, None) => format!("two answers came in the name of {}", two.server),
+            (true, _) => say!(
+                "{}, which was not asked, answered",
+                "{}, waaraan niets gevraagd was, antwoordde",
+                two.server
+            ),
+            (false, Some(mac)) => {
+                say!("{mac} answered in the name of {}", "{mac} antwoordde uit naam van {}", two.server)
+            }
+            (false, None) => say!(
+                "two answers came in the name of {}",
+                "er kwamen twee antwoorden uit naam van {}",
+                two.server
+            ),
         };
-        let summary = format!("{client} asked for {name}: {by}: {} and {}", one.text(), two.text());
+        let summary = say!(
+            "{client} asked for {name}: {by}: {} and {}",
+            "{client} vroeg naar {name}: {by}: {} en {}",
+            one.text(),
+            two.text();
+            by
+        );
         let evidence = evidence! {
             "name" => name, "server" => one.server.to_string(), "answer_1" => one.text(), "answer_2" => two.text(),
             "from_other_server" => foreign.then(|| two.server.to_string()), "threshold" => 1,
@@ -293,9 +310,12 @@ impl DnsSpoof {
             return;
         }
         let name = question.name.as_str();
-        let summary = format!(
+        let summary = say!(
             "{} gets guessed answers for {name} in the name of {}: {} with wrong numbers",
-            seen.client, seen.server, guesses.wrong
+            "{} krijgt gegokte antwoorden voor {name} uit naam van {}: {} met een verkeerd nummer",
+            seen.client,
+            seen.server,
+            guesses.wrong
         );
         let evidence = evidence! {
             "name" => name, "server" => seen.server.to_string(), "guesses" => guesses.wrong,

@@ -19,6 +19,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{DnsSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dns::{registered_domain, rtype};
+use crate::words::{Sentence, say, words};
 
 settings! {
     /// Settings of `dns_tunnel`.
@@ -185,18 +186,24 @@ impl DnsTunnel {
         if !(fast || by_hour) || !names.pace.due(now) {
             return;
         }
-        let place = if domain.is_empty() { "no real domain" } else { domain };
+        let place = if domain.is_empty() {
+            words("no real domain", "geen echt domein").into()
+        } else {
+            Sentence::same(domain)
+        };
         let (number, window) = if fast { (all, WINDOW) } else { (slow_names, HOUR) };
-        let summary = format!(
+        let summary = say!(
             "{} asked for {number} new names below {place} within {} minutes",
+            "{} vroeg binnen {} minuten naar {number} nieuwe namen onder {place}",
             seen.client,
-            window / 60
+            window / 60;
+            place
         );
         let evidence = evidence! {
             "names" => all, "encoded_names" => encoded, "name_bytes" => bytes, "data_types" => data,
             "null_queries" => null, "answer_bytes" => answered, "threshold" => s.encoded_names,
             "threshold_data" => s.data_names, "encoded_in_an_hour" => slow_names, "threshold_slow" => s.slow_names,
-            "window_s" => window, "domain" => place, "server" => seen.server.to_string(),
+            "window_s" => window, "domain" => place.en, "server" => seen.server.to_string(),
         };
         let parts = [ip_part(seen.client), text_part(domain)];
         let finding = Self::KIND.finding(Severity::High, &parts, summary, evidence);

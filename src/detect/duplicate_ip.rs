@@ -17,6 +17,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{ArpSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dhcp;
+use crate::words::say;
 
 settings! {
     /// Settings of `duplicate_ip`.
@@ -137,7 +138,11 @@ impl DuplicateIp {
             return;
         }
         let (first, second) = (held.last.min(held.other), held.last.max(held.other));
-        let summary = format!("{first} and {second} both use {}", arp.sender_ip);
+        let summary = say!(
+            "{first} and {second} both use {}",
+            "{first} en {second} gebruiken allebei {}",
+            arp.sender_ip
+        );
         let evidence = evidence! {
             "turns" => held.turns, "threshold" => self.settings.turns, "window_s" => self.settings.seconds,
             "mac_1" => first.to_string(), "mac_2" => second.to_string(),
@@ -153,7 +158,10 @@ impl DuplicateIp {
         if self.declines.total(cx.now) > DECLINES {
             return;
         }
-        let summary = format!("{mac} was given {ip} and refused it because another device uses it");
+        let summary = say!(
+            "{mac} was given {ip} and refused it because another device uses it",
+            "{mac} kreeg {ip} en weigerde het omdat een ander apparaat het gebruikt"
+        );
         let owner = cx.lookup.mac_of(ip).filter(|owner| *owner != mac);
         let evidence = evidence! {
             "declined_ip" => ip.to_string(), "threshold" => 1, "owner_mac" => owner.map(|m| m.to_string()),

@@ -20,6 +20,7 @@ use crate::feeds::{Category, Feeds, List};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State};
+use crate::words::{Sentence, say, words};
 use std::sync::Arc;
 
 /// Characters of a URL that are told.
@@ -173,30 +174,50 @@ impl FeedMatch {
         if let Some(url) = &found.url {
             evidence.insert("url".to_owned(), url.as_str().into());
         }
-        let (ours, theirs, list) = (Subject::ip(found.ours), theirs(found), &found.list.name);
-        let (summary, source, target) = if they_came {
-            let port = found.flow.map_or(0, |f| f.server_port);
-            let answered = if severity > Severity::Low { ", and was answered" } else { "" };
-            let summary = format!(
-                "{} from list {list} contacted {} port {port}{answered}",
-                found.indicator, found.ours
-            );
-            (summary, theirs, Subject { port: Some(port), ..ours })
-        } else {
-            let what = found.url.as_ref().unwrap_or(&found.indicator);
-            let did = match found.how {
-                "DNS query" => "looked up",
-                "HTTP URL" => "asked for",
-                "JA3" => "encrypts like a program with JA3",
-                _ => "contacted",
-            };
-            (format!("{} {did} {what}, which is on list {list}", found.ours), ours, theirs)
-        };
+        let summary = sentence(found, they_came, severity > Severity::Low);
+        let (ours, theirs) = (Subject::ip(found.ours), theirs(found));
+        let (source, target) =
+            if they_came { (theirs, Subject { port: Some(found.port()), ..ours }) } else { (ours, theirs) };
         out.push(between(
             Self::KIND.finding(severity, &parts, summary, evidence),
             Some(source),
             Some(target),
         ));
+    }
+}
+
+fn sentence(found: &Match<'_>, they_came: bool, answered: bool) -> Sentence {
+    let list = &found.list.name;
+    if they_came {
+        let answered =
+            if answered { words(", and was answered", " en kreeg antwoord") } else { words("", "") };
+        return say!(
+            "{} from list {list} contacted {} port {}{answered}",
+            "{} van lijst {list} zocht contact met {} poort {}{answered}",
+            found.indicator,
+            found.ours,
+            found.port();
+            answered
+        );
+    }
+    let what = found.url.as_ref().unwrap_or(&found.indicator);
+    let did = match found.how {
+        "DNS query" => words("looked up", "zocht het adres op van"),
+        "HTTP URL" => words("asked for", "vroeg om"),
+        "JA3" => words("encrypts like a program with JA3", "versleutelt als een programma met JA3"),
+        _ => words("contacted", "zocht contact met"),
+    };
+    say!(
+        "{} {did} {what}, which is on list {list}",
+        "{} {did} {what}, dat op lijst {list} staat",
+        found.ours;
+        did
+    )
+}
+
+impl Match<'_> {
+    fn port(&self) -> u16 {
+        self.flow.map_or(0, |flow| flow.server_port)
     }
 }
 

@@ -10,12 +10,13 @@
 
 use super::settings::settings;
 use super::window::{Distinct, Halves, Pace};
-use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
+use super::{Context, Detector, Kind, Texts, between, evidence, from_where, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{FragmentSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::reassembly::Odd;
+use crate::words::say;
 
 settings! {
     /// Settings of `fragment_attack`.
@@ -98,8 +99,13 @@ impl FragmentAttack {
             return;
         }
         let sources = target.sources.within(now, s.seconds).0;
-        let from = if sources == 1 { seen.source.to_string() } else { "many addresses".to_owned() };
-        let summary = format!("{} was sent {odd} malformed or unfinished fragments by {from}", seen.target);
+        let from = from_where(sources, seen.source);
+        let summary = say!(
+            "{} was sent {odd} malformed or unfinished fragments by {from}",
+            "{} kreeg {odd} misvormde of onvolledige pakketdelen van {from}",
+            seen.target;
+            from
+        );
         let evidence = evidence! {
             "odd" => odd, "threshold" => s.odd, "window_s" => s.seconds, "overlapping" => overlaps,
             "tiny_first" => tiny, "impossible" => impossible, "unfinished" => unfinished, "completed" => completed,

@@ -20,6 +20,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{ArpSeen, Observation, interest};
 use crate::table::bounded::{Bounded, Slot};
 use crate::table::flows::{Flow, State, proto};
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `host_sweep`.
@@ -236,14 +237,17 @@ impl HostSweep {
         out: &mut Findings,
     ) {
         let (by, port) = match probe {
-            Probe::Tcp(port) => (format!("TCP port {port}"), Some(port)),
-            Probe::Ping => ("ping".to_owned(), None),
-            Probe::Arp => ("ARP".to_owned(), None),
+            Probe::Tcp(port) => (say!("TCP port {port}", "TCP-poort {port}"), Some(port)),
+            Probe::Ping => (Sentence::same("ping"), None),
+            Probe::Arp => (Sentence::same("ARP"), None),
         };
-        let summary =
-            format!("{source} called {all} addresses by {by} within {seconds} s; {silent} did not answer");
+        let summary = say!(
+            "{source} called {all} addresses by {by} within {seconds} s; {silent} did not answer",
+            "{source} benaderde {all} adressen via {by} binnen {seconds} s; {silent} gaven geen antwoord";
+            by
+        );
         let evidence = evidence! {
-            "hosts" => all, "silent" => silent, "window_s" => seconds, "threshold" => threshold, "by" => by,
+            "hosts" => all, "silent" => silent, "window_s" => seconds, "threshold" => threshold, "by" => by.en,
         };
         let severity = cx.by_side(source, Severity::High, Severity::Medium);
         let finding = Self::KIND.finding(severity, &[ip_part(source)], summary, evidence);

@@ -17,6 +17,7 @@ use crate::alert::{Evidence, Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{App, Flow};
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `http_flood`.
@@ -171,9 +172,11 @@ impl HttpFlood {
         if !(fails || repeats || far_above) || !asked.pace.due(now) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} floods the web server {} with {requests} requests in ten seconds",
-            flow.client, flow.server
+            "{} overspoelt de webserver {} met {requests} verzoeken in tien seconden",
+            flow.client,
+            flow.server
         );
         let evidence = evidence! {
             "requests" => requests, "threshold" => s.requests, "window_s" => 10, "answered" => answered,
@@ -190,9 +193,11 @@ impl HttpFlood {
         if unfinished < s.unfinished || !asked.pace.due(now) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} holds {unfinished} connections to the web server {} open with requests that it does not finish",
-            flow.client, flow.server
+            "{} houdt {unfinished} verbindingen met de webserver {} open met verzoeken die het niet afmaakt",
+            flow.client,
+            flow.server
         );
         let evidence = evidence! {
             "unfinished" => unfinished, "threshold" => s.unfinished, "for_at_least_s" => s.unfinished_seconds,
@@ -201,7 +206,7 @@ impl HttpFlood {
         Self::push(flow, summary, evidence, out);
     }
 
-    fn push(flow: &Flow, summary: String, evidence: Evidence, out: &mut Findings) {
+    fn push(flow: &Flow, summary: Sentence, evidence: Evidence, out: &mut Findings) {
         let parts = [ip_part(flow.client), ip_part(flow.server)];
         let finding = Self::KIND.finding(Severity::High, &parts, summary, evidence);
         let target = Subject::endpoint(flow.server, flow.server_port);

@@ -11,11 +11,12 @@
 
 use super::settings::settings;
 use super::window::{Distinct, Pace, Rate};
-use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
+use super::{Context, Detector, Kind, Texts, between, evidence, from_where, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{BurstSeen, Loose, Observation, interest};
 use crate::table::bounded::Bounded;
+use crate::words::{say, words};
 
 settings! {
     /// Settings of `icmp_flood`.
@@ -99,19 +100,24 @@ impl IcmpFlood {
             return;
         }
         let sources = target.sources.within(now, 10).0;
-        let from = if sources == 1 { target.last_source.to_string() } else { "many addresses".to_owned() };
+        let from = from_where(sources, target.last_source);
         let what = match seen.class {
-            Loose::Ask => "pings",
-            Loose::Reply => "unasked ping replies",
-            Loose::Neighbor => "IPv6 discovery messages",
-            Loose::Icmp => "ICMP messages",
-            Loose::Unreadable => "packets with unusual headers",
+            Loose::Ask => words("pings", "pings"),
+            Loose::Reply => words("unasked ping replies", "ongevraagde pingantwoorden"),
+            Loose::Neighbor => words("IPv6 discovery messages", "IPv6-zoekberichten"),
+            Loose::Icmp => words("ICMP messages", "ICMP-berichten"),
+            Loose::Unreadable => words("packets with unusual headers", "pakketten met ongewone koppen"),
         };
         let peak = target.packets.peak();
-        let summary = format!("{} is flooded with {peak} {what} a second from {from}", seen.target);
+        let summary = say!(
+            "{} is flooded with {peak} {what} a second from {from}",
+            "{} wordt overspoeld met {peak} {what} per seconde van {from}",
+            seen.target;
+            what, from
+        );
         let evidence = evidence! {
             "peak_per_second" => peak, "threshold_per_second" => s.per_second, "packets" => total,
-            "threshold_packets" => s.burst, "window_s" => 10, "messages" => what,
+            "threshold_packets" => s.burst, "window_s" => 10, "messages" => what.en,
             "sources" => if sources >= 8 { "many".to_owned() } else { sources.to_string() },
         };
         let source = (sources == 1).then(|| Subject::ip(target.last_source));

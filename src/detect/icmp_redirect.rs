@@ -14,6 +14,7 @@ use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, RedirectSeen, interest};
 use crate::table::bounded::Bounded;
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `icmp_redirect`.
@@ -102,10 +103,18 @@ impl IcmpRedirect {
         let borrowed = station && owner.is_some_and(|mac| mac != seen.mac);
         let own = if borrowed { own_address(cx, seen) } else { Some(seen.source) };
         let who = if borrowed { seen.mac.to_string() } else { seen.source.to_string() };
-        let as_other = if borrowed { format!(", in the name of {},", seen.source) } else { String::new() };
-        let summary = format!(
+        let as_other = if borrowed {
+            say!(", in the name of {},", ", uit naam van {},", seen.source)
+        } else {
+            Sentence::default()
+        };
+        let summary = say!(
             "{who}{as_other} tells {} to reach {} through {}, which is no known router",
-            seen.target, seen.destination, seen.gateway
+            "{who}{as_other} zegt {} om {} te bereiken via {}, dat geen bekende router is",
+            seen.target,
+            seen.destination,
+            seen.gateway;
+            as_other
         );
         let evidence = evidence! {
             "redirects" => sender.redirects, "threshold" => self.settings.redirects,

@@ -16,6 +16,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::icmp::Load;
+use crate::words::say;
 
 settings! {
     /// Settings of `icmp_tunnel`.
@@ -129,8 +130,11 @@ impl IcmpTunnel {
         let swapped = cx.inside.contains(other) && !cx.inside.contains(asker);
         let (who, whom) = if swapped { (other, asker) } else { (asker, other) };
         let severity = if two_way { Severity::High } else { Severity::Medium };
-        let summary =
-            format!("{who} exchanges data with {whom} inside pings, {all} packets within {} s", s.seconds);
+        let summary = say!(
+            "{who} exchanges data with {whom} inside pings, {all} packets within {} s",
+            "{who} wisselt gegevens uit met {whom} via pings, {all} pakketten binnen {} s",
+            s.seconds
+        );
         let evidence = evidence! {
             "packets" => all, "threshold" => s.packets, "window_s" => s.seconds, "least_of_one_end" => less,
             "two_way" => two_way, "packets_in_all" => packets, "bytes_in_all" => bytes,

@@ -12,6 +12,7 @@ use super::{Context, Detector, Kind, Texts, between, evidence, text_part};
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{DeviceChanged, Observation, interest};
 use crate::table::identity::{Change, Face, Faces};
+use crate::words::say;
 
 /// Makers whose addresses are found mostly in adapters and docks, which people move about.
 const ADAPTERS: [&str; 6] = ["ASIX", "Realtek", "Belkin", "Cable Matters", "Plugable", "Luxshare"];
@@ -81,8 +82,13 @@ impl IdentityChange {
             "options_before" => before.options, "options_now" => after.options,
             "options_alike_percent" => faces.alike, "alike_percent" => self.settings.alike_percent,
         };
-        let summary =
-            format!("{} was {} and now asks for an address as {}", device.mac, words(before), words(after));
+        let summary = say!(
+            "{} was {} and now asks for an address as {}",
+            "{} was {} en vraagt nu een adres als {}",
+            device.mac,
+            called(before),
+            called(after)
+        );
         let parts = [device.mac.as_u64(), text_part(&after.name)];
         let finding = Self::KIND.finding(severity, &parts, summary, evidence);
         let ip = device.ip.or_else(|| cx.lookup.ip_of(device.mac));
@@ -91,7 +97,7 @@ impl IdentityChange {
 }
 
 /// `laptop (Windows)`.
-fn words(face: &Face) -> String {
+fn called(face: &Face) -> String {
     match (face.system, face.class.as_str()) {
         (Some(system), _) => format!("{} ({system})", face.name),
         (None, "") => face.name.clone(),
@@ -135,7 +141,8 @@ mod tests {
         see(&mut b, face("reception", Some("Windows")), face("kali", Some("Linux")), 60, None);
         assert_eq!((b.alerts(), b.last().severity), (1, Severity::Medium));
         assert!(
-            b.last().summary.contains("reception (Windows)") && b.last().summary.contains("kali (Linux)")
+            b.last().summary.en.contains("reception (Windows)")
+                && b.last().summary.en.contains("kali (Linux)")
         );
         see(&mut b, face("reception", Some("Windows")), face("kali", Some("Linux")), 60, None);
         assert_eq!(b.alerts(), 1, "the same again");
@@ -158,7 +165,7 @@ mod tests {
             let name = format!("<b>{n}{}", "x".repeat(50));
             see(&mut b, face("reception", Some("Windows")), face(&name, Some("Linux")), 10, None);
         }
-        assert!(b.found.iter().all(|f| f.summary.len() < 300));
+        assert!(b.found.iter().all(|f| f.summary.en.len() < 300));
         assert_eq!(
             std::mem::size_of::<IdentityChange>(),
             std::mem::size_of::<IdentityChangeSettings>(),

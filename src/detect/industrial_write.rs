@@ -19,6 +19,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, Side};
 use crate::wire::industrial::{Act, Protocol, Said};
+use crate::words::{say, words};
 
 settings! {
     /// Settings of `industrial_write`.
@@ -191,17 +192,33 @@ impl IndustrialWrite {
         if !offender.pace.due(now) {
             return;
         }
-        let (name, does) =
-            (said.protocol.name(), if said.act == Act::Control { "controls" } else { "writes to" });
+        let name = said.protocol.name();
+        let does = if said.act == Act::Control {
+            words("controls", "bestuurt")
+        } else {
+            words("writes to", "schrijft naar")
+        };
         let (severity, why, because) = match why {
-            Why::Outside => (Severity::High, "outside", "from outside".to_owned()),
+            Why::Outside => (Severity::High, "outside", words("from outside", "van buitenaf").into()),
             Why::Newcomer => {
-                let because = format!("which another host had been talking to for {} s", settled / 10);
+                let because = say!(
+                    "which another host had been talking to for {} s",
+                    "waarmee een ander apparaat al {} s praatte",
+                    settled / 10
+                );
                 (Severity::High, "newcomer", because)
             }
-            Why::Reader => (Severity::Low, "reader", "which it only read until now".to_owned()),
+            Why::Reader => {
+                let because = words("which it only read until now", "dat het tot nu toe alleen uitlas");
+                (Severity::Low, "reader", because.into())
+            }
         };
-        let summary = format!("{actor} {does} {device} by {name} (function {}), {because}", said.function);
+        let summary = say!(
+            "{actor} {does} {device} by {name} (function {}), {because}",
+            "{actor} {does} {device} via {name} (functie {}), {because}",
+            said.function;
+            does, because
+        );
         let evidence = evidence! {
             "protocol" => name, "function" => said.function, "unit" => said.unit,
             "control" => said.act == Act::Control, "commands" => offender.commands,

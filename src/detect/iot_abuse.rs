@@ -16,6 +16,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, Side};
 use crate::wire::{coap, mqtt, rtsp};
+use crate::words::{Words, say, words};
 
 settings! {
     /// Settings of `iot_abuse`.
@@ -44,11 +45,20 @@ impl Door {
             Door::Coap => "CoAP",
         }
     }
-    fn serves(self) -> &'static str {
+    fn serves(self) -> Words {
         match self {
-            Door::Mqtt => "lets strangers into its MQTT broker without a password",
-            Door::Rtsp => "shows its pictures to strangers over RTSP without a password",
-            Door::Coap => "answers strangers over CoAP without a password",
+            Door::Mqtt => words(
+                "lets strangers into its MQTT broker without a password",
+                "laat vreemden zonder wachtwoord toe tot zijn MQTT-berichtenserver",
+            ),
+            Door::Rtsp => words(
+                "shows its pictures to strangers over RTSP without a password",
+                "toont zijn beelden via RTSP zonder wachtwoord aan vreemden",
+            ),
+            Door::Coap => words(
+                "answers strangers over CoAP without a password",
+                "antwoordt vreemden via CoAP zonder wachtwoord",
+            ),
         }
     }
 }
@@ -187,7 +197,14 @@ impl IotAbuse {
         if !served.pace.due(now) {
             return;
         }
-        let summary = format!("{} {}: {} came in from outside", flow.server, door.serves(), flow.client);
+        let serves = door.serves();
+        let summary = say!(
+            "{} {serves}: {} came in from outside",
+            "{} {serves}: {} kwam van buiten binnen",
+            flow.server,
+            flow.client;
+            serves
+        );
         let evidence = evidence! {
             "service" => door.name(), "served" => served.number,
             "clients" => served.clients.within(now, 3600).0, "window_s" => 3600, "threshold" => 1,
@@ -207,8 +224,12 @@ impl IotAbuse {
             return;
         }
         let peak = publisher.rate.peak();
-        let summary =
-            format!("{} floods the MQTT broker {} with {peak} messages a second", flow.client, flow.server);
+        let summary = say!(
+            "{} floods the MQTT broker {} with {peak} messages a second",
+            "{} overspoelt de MQTT-berichtenserver {} met {peak} berichten per seconde",
+            flow.client,
+            flow.server
+        );
         let evidence = evidence! {
             "service" => "MQTT", "published" => publisher.rate.total(cx.now), "window_s" => 10,
             "peak_per_second" => peak, "threshold_per_second" => s.publish_per_second,

@@ -15,6 +15,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, proto};
+use crate::words::say;
 
 settings! {
     /// Settings of `iot_botnet`.
@@ -120,9 +121,12 @@ impl IotBotnet {
             return;
         }
         let all = telnets + silent;
-        let summary = format!(
+        let summary = say!(
             "{} tried {all} or more addresses on the internet within {} s by port {}, as a worm does",
-            flow.client, s.seconds, flow.server_port
+            "{0} probeerde binnen {1} s {all} of meer adressen op internet via poort {2}, zoals een worm doet",
+            flow.client,
+            s.seconds,
+            flow.server_port
         );
         let evidence = evidence! {
             "hosts" => all, "threshold" => s.hosts, "window_s" => s.seconds, "telnet_hosts" => telnets,

@@ -21,6 +21,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
 use crate::wire::kerberos::{Exchange, Offers, Principal, Said, error, is_weak};
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `kerberos_abuse`.
@@ -304,34 +305,54 @@ impl Client {
     }
 }
 
+impl Found {
+    fn sentence(&self, client: Ip, server: Ip) -> Sentence {
+        let Found { number, others, example, .. } = self;
+        match self.way {
+            Way::Roast => say!(
+                "{client} collected weakly encrypted tickets of {number} services from {server}",
+                "{client} verzamelde zwak versleutelde tickets van {number} diensten bij {server}"
+            ),
+            Way::StrongRoast => say!(
+                "{client} collected tickets of {number} services from {server}",
+                "{client} verzamelde tickets van {number} diensten bij {server}"
+            ),
+            Way::AnswerRoast => say!(
+                "{client} got log-in answers of {number} users from {server} without proof",
+                "{client} kreeg van {server} inlogantwoorden van {number} gebruikers zonder bewijs"
+            ),
+            Way::Downgrade => say!(
+                "{client} logged {example} in at {server} with RC4 where AES was used before",
+                "{client} logde {example} in bij {server} met RC4, waar eerder AES werd gebruikt"
+            ),
+            Way::Guess => say!(
+                "{client} gave {number} wrong passwords of {others} users to {server}",
+                "{client} gaf {server} {number} verkeerde wachtwoorden van {others} gebruikers"
+            ),
+            Way::Enumerate => say!(
+                "{client} asked {server} for {number} users that do not exist",
+                "{client} vroeg {server} naar {number} gebruikers die niet bestaan"
+            ),
+        }
+    }
+}
+
 fn finding(
     s: &KerberosAbuseSettings,
     (client, server, port): (Ip, Ip, u16),
     found: Found,
 ) -> crate::alert::Finding {
-    let Found { way, number, others, example } = found;
-    let (summary, threshold) = match way {
-        Way::Roast => (
-            format!("{client} collected weakly encrypted tickets of {number} services from {server}"),
-            s.services,
-        ),
-        Way::StrongRoast => {
-            (format!("{client} collected tickets of {number} services from {server}"), s.strong_services)
-        }
-        Way::AnswerRoast => (
-            format!("{client} got log-in answers of {number} users from {server} without proof"),
-            s.roasted_users,
-        ),
-        Way::Downgrade => {
-            (format!("{client} logged {example} in at {server} with RC4 where AES was used before"), 1)
-        }
-        Way::Guess => {
-            (format!("{client} gave {number} wrong passwords of {others} users to {server}"), s.failures)
-        }
-        Way::Enumerate => {
-            (format!("{client} asked {server} for {number} users that do not exist"), s.unknown_users)
-        }
+    let way = found.way;
+    let threshold = match way {
+        Way::Roast => s.services,
+        Way::StrongRoast => s.strong_services,
+        Way::AnswerRoast => s.roasted_users,
+        Way::Downgrade => 1,
+        Way::Guess => s.failures,
+        Way::Enumerate => s.unknown_users,
     };
+    let summary = found.sentence(client, server);
+    let Found { number, others, example, .. } = found;
     let severity = match way {
         Way::StrongRoast | Way::Downgrade => Severity::Medium,
         _ => Severity::High,

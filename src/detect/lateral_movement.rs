@@ -29,6 +29,7 @@ use crate::wire::http::Request;
 use crate::wire::login::Outcome;
 use crate::wire::rpc::{self, Event, Interface};
 use crate::wire::smb::Said;
+use crate::words::{Sentence, Words, say, words};
 
 settings! {
     /// Settings of `lateral_movement`.
@@ -62,6 +63,8 @@ struct Mover {
     pace: Pace,
     executing: Pace,
 }
+
+const REMOTING: Words = words("PowerShell remoting (WinRM)", "PowerShell op afstand (WinRM)");
 
 /// See the module.
 pub struct LateralMovement {
@@ -115,7 +118,7 @@ impl Detector for LateralMovement {
             Observation::FlowEnded(flow) if is_let_in(flow) => self.entered(cx, flow, OTHERWISE, out),
             Observation::HttpRequest(flow, request) if is_remoting(request) => {
                 self.entered(cx, flow, OTHERWISE, out);
-                self.ran(cx, flow, "PowerShell remoting (WinRM)", Severity::Medium, out);
+                self.ran(cx, flow, REMOTING, Severity::Medium, out);
             }
             Observation::Rpc(flow, said) if flow.app == App::Rpc => {
                 if said.event == Event::Bind {
@@ -149,13 +152,17 @@ fn is_remoting(request: &Request) -> bool {
 }
 
 /// What a call runs, and how sure it is that it runs something.
-fn runs(said: &rpc::Said) -> Option<(&'static str, Severity)> {
+fn runs(said: &rpc::Said) -> Option<(Words, Severity)> {
     let Event::Request { opnum } = said.event else { return None };
     match (said.interface, opnum) {
-        (Interface::Services, 12 | 24 | 44 | 45 | 60) => Some(("a new service", Severity::High)),
-        (Interface::AtJobs, 0) | (Interface::Tasks, 1) => Some(("a new scheduled task", Severity::High)),
-        (Interface::Wmi, 24 | 25) => Some(("WMI", Severity::Medium)),
-        (Interface::Dispatch, 6) => Some(("a DCOM object", Severity::Medium)),
+        (Interface::Services, 12 | 24 | 44 | 45 | 60) => {
+            Some((words("a new service", "een nieuwe dienst"), Severity::High))
+        }
+        (Interface::AtJobs, 0) | (Interface::Tasks, 1) => {
+            Some((words("a new scheduled task", "een nieuwe geplande taak"), Severity::High))
+        }
+        (Interface::Wmi, 24 | 25) => Some((words("WMI", "WMI"), Severity::Medium)),
+        (Interface::Dispatch, 6) => Some((words("a DCOM object", "een DCOM-object"), Severity::Medium)),
         _ => None,
     }
 }
@@ -185,15 +192,16 @@ impl LateralMovement {
             return;
         }
         let (client, server, port, seconds) = (flow.client, flow.server, flow.server_port, s.seconds);
-        let summary = format!(
-            "{client} uses administration ports of {hosts} hosts or more in {seconds} s for the first time, most recently {server} port {port}"
+        let summary = say!(
+            "{client} uses administration ports of {hosts} hosts or more in {seconds} s for the first time, most recently {server} port {port}",
+            "{client} gebruikt binnen {seconds} s voor het eerst de beheerpoorten van {hosts} of meer apparaten, het laatst {server} poort {port}"
         );
         let evidence =
             evidence! { "hosts" => hosts, "threshold" => s.hosts, "window_s" => s.seconds, "port" => port };
         tell(flow, Severity::High, summary, evidence, out);
     }
 
-    fn ran(&mut self, cx: &Context<'_>, flow: &Flow, by: &str, severity: Severity, out: &mut Findings) {
+    fn ran(&mut self, cx: &Context<'_>, flow: &Flow, by: Words, severity: Severity, out: &mut Findings) {
         let inside = cx.inside.contains(flow.client) && cx.inside.contains(flow.server);
         if !self.settings.remote_execution || !inside || flow.client == flow.server {
             return;
@@ -209,16 +217,20 @@ impl LateralMovement {
         }
         let hosts = mover.executed.within(now, self.settings.seconds).0;
         let severity = if hosts >= MANY { Severity::High } else { severity };
-        let summary = format!(
+        let summary = say!(
             "{} runs programs on {} by {by}; that is new between them, {hosts} such in {} s",
-            flow.client, flow.server, self.settings.seconds
+            "{} voert programma's uit op {} via {by}; dat is nieuw tussen die twee, {hosts} keer binnen {} s",
+            flow.client,
+            flow.server,
+            self.settings.seconds;
+            by
         );
-        let evidence = evidence! { "by" => by, "hosts" => hosts, "window_s" => self.settings.seconds };
+        let evidence = evidence! { "by" => by.en, "hosts" => hosts, "window_s" => self.settings.seconds };
         tell(flow, severity, summary, evidence, out);
     }
 }
 
-fn tell(flow: &Flow, severity: Severity, summary: String, evidence: Evidence, out: &mut Findings) {
+fn tell(flow: &Flow, severity: Severity, summary: Sentence, evidence: Evidence, out: &mut Findings) {
     let finding = LateralMovement::KIND.finding(severity, &[ip_part(flow.client)], summary, evidence);
     let target = Subject::endpoint(flow.server, flow.server_port);
     out.push(between(finding, Some(Subject::ip(flow.client)), Some(target)));

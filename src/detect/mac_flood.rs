@@ -14,6 +14,7 @@ use super::{Context, Detector, Kind, Texts, evidence};
 use crate::addr::{MacAddr, vendor};
 use crate::alert::{Findings, Severity};
 use crate::observe::{Observation, interest};
+use crate::words::say;
 
 settings! {
     /// Settings of `mac_flood`.
@@ -48,8 +49,8 @@ impl Detector for MacFlood {
         },
         nl: Texts {
             title: "Stortvloed van hardware-adressen",
-            what: "Iemand verstuurt frames uit naam van honderden apparaten die niet bestaan. Een switch vergeet dan de echte en laat iedereen al het verkeer zien.",
-            why: "Binnen tien seconden kwamen er frames van honderden hardware-adressen die nooit eerder zijn gezien, waarvan vele bij geen enkel echt apparaat kunnen horen.",
+            what: "Iemand verstuurt pakketten uit naam van honderden apparaten die niet bestaan. Een switch vergeet dan de echte en laat iedereen al het verkeer zien.",
+            why: "Binnen tien seconden kwamen er pakketten van honderden hardware-adressen die nooit eerder zijn gezien, waarvan vele bij geen enkel echt apparaat kunnen horen.",
             harmless: "Een ander groot netwerk dat zojuist met het uwe is verbonden.",
             todo: "Kijk op de switch: op de poort met honderden adressen zit het apparaat. Koppel het los. Switches met poortbeveiliging houden dit zelf tegen.",
             silence: "Demp mac_flood als soort; er wordt geen apparaat bij genoemd.",
@@ -80,7 +81,10 @@ impl Detector for MacFlood {
         if unreal * 100 < new * u64::from(s.unreal_percent) || !self.pace.due(cx.tick()) {
             return;
         }
-        let summary = format!("{new} hardware addresses never seen before sent frames in ten seconds");
+        let summary = say!(
+            "{new} hardware addresses never seen before sent frames in ten seconds",
+            "{new} netwerkkaarten die nooit eerder zijn gezien verstuurden iets in tien seconden"
+        );
         let evidence = evidence! {
             "stations" => new, "threshold" => s.stations, "unreal" => unreal, "window_s" => 10,
             "unreal_percent_threshold" => s.unreal_percent, "last" => mac.to_string(),

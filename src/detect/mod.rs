@@ -5,6 +5,7 @@ use crate::alert::{Evidence, Finding, Findings, Severity, Subject};
 use crate::feeds::Feeds;
 use crate::observe::Observation;
 use crate::time::Timestamp;
+use crate::words::{Sentence, words};
 use settings::{Problem, Section};
 use std::sync::Arc;
 use window::{Tick, mix};
@@ -197,7 +198,7 @@ pub(crate) use evidence;
 
 impl Kind {
     /// A finding of this kind; the incident is told by the parts.
-    fn finding(&self, severity: Severity, parts: &[u64], summary: String, evidence: Evidence) -> Finding {
+    fn finding(&self, severity: Severity, parts: &[u64], summary: Sentence, evidence: Evidence) -> Finding {
         Finding {
             kind: self.id,
             severity,
@@ -209,6 +210,20 @@ impl Kind {
             mitre: self.mitre,
         }
     }
+}
+
+/// Where packets come from: the only source, or many.
+fn from_where(sources: u32, last: Ip) -> Sentence {
+    match sources {
+        1 => Sentence::same(last),
+        _ => words("many addresses", "veel adressen").into(),
+    }
+}
+
+/// A kind in the words of a sentence: by its id in English, by its title in Dutch.
+pub fn titled(id: &str) -> Sentence {
+    let title = KINDS.iter().find(|kind| kind.id == id).map_or(id, |kind| kind.nl.title);
+    Sentence { en: id.to_owned(), nl: format!("“{title}”") }
 }
 
 /// Sets who acts and on whom.

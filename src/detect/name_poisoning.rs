@@ -18,6 +18,7 @@ use crate::observe::{DnsSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dns::Data;
 use crate::wire::nbns;
+use crate::words::say;
 
 settings! {
     /// Settings of `name_poisoning`.
@@ -195,8 +196,9 @@ impl NamePoisoning {
             .map(|(name, _)| name)
             .collect();
         let told = answerer.told.join(", ");
-        let summary = format!(
+        let summary = say!(
             "{} answers for names that are not its own: {told} ({})",
+            "{} antwoordt voor namen die niet van hem zijn: {told} ({})",
             said.source,
             protocols.join(", ")
         );

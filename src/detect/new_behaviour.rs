@@ -18,6 +18,7 @@ use crate::table::devices::DeviceKey;
 use crate::table::flows::{App, Flow, proto};
 use crate::table::habits::Fresh;
 use crate::time::{SECOND, Timestamp};
+use crate::words::say;
 
 settings! {
     /// Settings of `new_behaviour`.
@@ -155,11 +156,17 @@ fn finding(seen: &HabitSeen<'_>, flow: &Flow, fresh: Fresh, new: u32) -> Finding
     let protocol = if flow.protocol == proto::UDP { "UDP" } else { "TCP" };
     let port = flow.server_port;
     let summary = match fresh.place {
-        Some(_) => format!(
+        Some(_) => say!(
             "{} contacted {place} {protocol} port {port}, which is not among its {} usual destinations",
-            seen.ip, fresh.usual
+            "{} zocht contact met {place} {protocol}-poort {port}, dat niet bij zijn {} gewone bestemmingen hoort",
+            seen.ip,
+            fresh.usual
         ),
-        None => format!("{} used {protocol} port {port} with {place}, which it never did before", seen.ip),
+        None => say!(
+            "{} used {protocol} port {port} with {place}, which it never did before",
+            "{} gebruikte {protocol}-poort {port} met {place}, wat het nooit eerder deed",
+            seen.ip
+        ),
     };
     let app = (flow.app != App::Unknown).then(|| format!("{:?}", flow.app).to_lowercase());
     let evidence = evidence! {
@@ -208,7 +215,7 @@ mod tests {
             wait(&mut b, 600);
         }
         assert_eq!((b.alerts(), b.found.len(), b.last().severity), (1, 5, Severity::Medium));
-        assert!(b.last().summary.contains("new.example"));
+        assert!(b.last().summary.en.contains("new.example"));
         b.wait(3600.0);
         contact(&mut b, mac(1), 22, NEW);
         wait(&mut b, 600);
@@ -247,7 +254,7 @@ mod tests {
         let port = Fresh { place: None, ..NEW };
         let mut b = Bench::<NewBehaviour>::new();
         contact(&mut b, mac(1), 22, port);
-        assert!(b.last().summary.contains("never did before"));
+        assert!(b.last().summary.en.contains("never did before"));
         let settings = NewBehaviourSettings { ports: false, ..NewBehaviourSettings::default() };
         let mut b = Bench::<NewBehaviour>::with(&settings, 64);
         contact(&mut b, mac(1), 22, port);

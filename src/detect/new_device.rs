@@ -14,6 +14,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{DeviceSeen, Observation, interest};
 use crate::table::identity::Change;
 use crate::time::{SECOND, Timestamp};
+use crate::words::{Sentence, say, words};
 use std::collections::VecDeque;
 
 /// Stations that wait to be told; in a flood the others are told together.
@@ -133,8 +134,9 @@ impl NewDevice {
         }
         let evidence =
             evidence! { "devices" => self.more, "window_s" => 60, "per_minute" => self.settings.per_minute };
-        let summary = format!(
+        let summary = say!(
             "More than {} new devices within a minute: the others are counted here",
+            "Meer dan {} nieuwe apparaten binnen een minuut: de andere worden hier geteld",
             self.settings.per_minute
         );
         out.push(Self::KIND.finding(Severity::Low, &[u64::MAX], summary, evidence));
@@ -145,18 +147,23 @@ impl NewDevice {
         let ip = device.ip.or_else(|| cx.lookup.ip_of(device.mac));
         let name = ip.and_then(|ip| cx.lookup.name_of(ip));
         let by = match device.vendor {
-            Some(vendor) => format!(" by {vendor}"),
-            None if random => " with a random address".to_owned(),
-            None => String::new(),
+            Some(vendor) => say!(" by {vendor}", " van {vendor}"),
+            None if random => words(" with a random address", " met een willekeurig adres").into(),
+            None => Sentence::default(),
         };
-        let called = name.map(|name| format!(" called {name}")).unwrap_or_default();
-        let at = ip.map(|ip| format!(" at {ip}")).unwrap_or_default();
+        let called = name.map(|name| say!(" called {name}", " met de naam {name}")).unwrap_or_default();
+        let at = ip.map(|ip| say!(" at {ip}", " op {ip}")).unwrap_or_default();
         let evidence = evidence! {
             "mac" => device.mac.to_string(), "vendor" => device.vendor, "random_mac" => random, "name" => name,
             "learned_hours" => cx.lookup.learning_for() / 3600,
             "learning_hours" => self.settings.learning_hours,
         };
-        let summary = format!("New device {}{by}{called}{at}", device.mac);
+        let summary = say!(
+            "New device {}{by}{called}{at}",
+            "Nieuw apparaat {}{by}{called}{at}",
+            device.mac;
+            by, called, at
+        );
         let finding = Self::KIND.finding(Severity::Low, &[device.mac.as_u64()], summary, evidence);
         out.push(between(finding, Some(Subject::station(device.mac, ip)), None));
     }
@@ -209,7 +216,7 @@ mod tests {
         assert!(b.found.is_empty());
         pass(&mut b, 2);
         assert_eq!(b.alerts(), 1);
-        assert!(b.last().summary.contains("random"));
+        assert!(b.last().summary.en.contains("random"));
     }
 
     #[test]
@@ -217,7 +224,7 @@ mod tests {
         let mut b = bench();
         b.see(&Observation::DeviceNew(&device(mac(2))));
         b.see(&Observation::DeviceNew(&device(mac(3))));
-        let change = Change::Joined { mac: mac(2), why: "both ask alike".into() };
+        let change = Change::Joined { mac: mac(2), why: Sentence::same("both ask alike") };
         let key = DeviceKey::Mac(mac(1));
         let changed = DeviceChanged { key, mac: mac(2), ip: None, name: None, vendor: None, change: &change };
         b.see(&Observation::DeviceChanged(&changed));

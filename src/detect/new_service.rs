@@ -20,6 +20,7 @@ use crate::table::devices::DeviceKey;
 use crate::table::flows::{App, Flow, proto};
 use crate::table::habits::Fresh;
 use crate::time::{SECOND, Timestamp};
+use crate::words::{say, words};
 
 settings! {
     /// Settings of `new_service`.
@@ -100,16 +101,19 @@ fn raise(cx: &Context<'_>, seen: &HabitSeen<'_>, flow: &Flow, fresh: Fresh, out:
     let severity = if grave { Severity::Medium } else { Severity::Low };
     let protocol = if flow.protocol == proto::UDP { "UDP" } else { "TCP" };
     let spoken = (flow.app != App::Unknown).then(|| format!("{:?}", flow.app).to_lowercase());
-    let from = if cx.inside.contains(flow.client) { "" } else { " from outside" };
-    let summary = format!(
+    let from =
+        if cx.inside.contains(flow.client) { words("", "") } else { words(" from outside", " van buitenaf") };
+    let summary = say!(
         "{} now serves {protocol} port {port}, which it did not in {} days; {} used it{from}",
+        "{} biedt nu {protocol}-poort {port} aan, wat het in {} dagen niet deed; {} gebruikte die{from}",
         seen.ip,
         fresh.days - 1,
-        flow.client
+        flow.client;
+        from
     );
     let evidence = evidence! {
         "port" => port, "protocol" => protocol.to_lowercase(), "application" => spoken,
-        "client" => flow.client.to_string(), "from_outside" => !from.is_empty(),
+        "client" => flow.client.to_string(), "from_outside" => !from.en.is_empty(),
         "usual_services" => fresh.usual, "days_known" => fresh.days, "settled" => fresh.settled, "threshold" => 1,
     };
     let parts = [text_part(&seen.device.id()), u64::from(port), u64::from(flow.protocol)];

@@ -21,6 +21,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State, proto};
 use crate::wire::spoken::Protocol;
+use crate::words::say;
 
 settings! {
     /// Settings of `odd_port`.
@@ -209,7 +210,10 @@ impl OddPort {
         let name = cx.lookup.asked_as(server);
         let whom = name.map_or_else(|| server.to_string(), |n| format!("{n} ({server})"));
         let (spoken, transport) = (protocol.name(), if flow.protocol == proto::UDP { "UDP" } else { "TCP" });
-        let summary = format!("{client} speaks {spoken} with {whom} on {transport} port {port}");
+        let summary = say!(
+            "{client} speaks {spoken} with {whom} on {transport} port {port}",
+            "{client} spreekt {spoken} met {whom} op {transport}-poort {port}"
+        );
         let evidence = evidence! {
             "protocol" => spoken, "port" => port, "usual_port" => usual(protocol), "transport" => transport,
             "peers" => peers.number, "threshold" => 1,

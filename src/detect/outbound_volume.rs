@@ -16,6 +16,7 @@ use crate::table::bounded::Bounded;
 use crate::table::devices::DeviceKey;
 use crate::table::flows::Flow;
 use crate::table::habits::Upload;
+use crate::words::say;
 
 settings! {
     /// Settings of `outbound_volume`.
@@ -106,15 +107,17 @@ impl OutboundVolume {
         let mega = |bytes: u64| bytes / 1_000_000;
         let place = seen.name.map_or_else(|| flow.server.to_string(), |n| format!("{n} ({})", flow.server));
         let summary = if day {
-            format!(
+            say!(
                 "{} sent {} MB to unusual destinations today, last to {place}; on a usual day it sends {} MB",
+                "{} stuurde vandaag {} MB naar ongewone bestemmingen, het laatst naar {place}; op een gewone dag stuurt het {} MB",
                 seen.ip,
                 mega(upload.strange_up),
                 mega(upload.usual)
             )
         } else {
-            format!(
+            say!(
                 "{} sent {} MB to {place} within an hour, where it does not usually send",
+                "{} stuurde binnen een uur {} MB naar {place}, waar het gewoonlijk niets heen stuurt",
                 seen.ip,
                 mega(upload.up)
             )
@@ -189,7 +192,7 @@ mod tests {
         assert!(b.found.is_empty());
         sends(&mut b, mac(1), None, day(300 * MB, 1500 * MB));
         assert_eq!(b.alerts(), 1);
-        assert!(b.last().summary.contains("300 MB"));
+        assert!(b.last().summary.en.contains("300 MB"));
     }
 
     #[test]

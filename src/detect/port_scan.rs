@@ -19,6 +19,7 @@ use crate::observe::{Observation, Stray, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State, proto};
 use crate::wire::tcp::flag;
+use crate::words::{Sentence, say};
 
 settings! {
     /// Settings of `port_scan`.
@@ -182,8 +183,15 @@ impl PortScan {
             return;
         }
         let targets = scanner.targets.within(now, s.slow_seconds).0;
-        let more = if targets > 1 { format!(" and {} more", targets - 1) } else { String::new() };
-        let summary = format!("{source} tried at least {in_all} ports of {target}{more}");
+        let more = match targets {
+            2.. => say!(" and {} more", " en nog {}", targets - 1),
+            _ => Sentence::default(),
+        };
+        let summary = say!(
+            "{source} tried at least {in_all} ports of {target}{more}",
+            "{source} probeerde minstens {in_all} poorten van {target}{more}";
+            more
+        );
         let evidence = evidence! {
             "ports" => in_all, "points" => points.max(count), "threshold" => threshold,
             "window_s" => window, "targets" => targets,

@@ -18,6 +18,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
 use crate::wire::smb::Said;
+use crate::words::say;
 
 settings! {
     /// Settings of `ransomware`.
@@ -228,8 +229,9 @@ impl Ransomware {
         if files <= u64::from(threshold) && notes < s.notes || !client.pace.due(now) {
             return;
         }
-        let summary = format!(
+        let summary = say!(
             "{} makes files on {} unreadable: {files} in {SECONDS} s, {notes} ransom notes, such as {}",
+            "{} maakt bestanden op {} onleesbaar: {files} in {SECONDS} s, losgeldbrieven: {notes}, zoals {}",
             flow.client,
             flow.server,
             file_name(name)

@@ -15,6 +15,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{DhcpSeen, Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::dhcp::kind;
+use crate::words::say;
 
 settings! {
     /// Settings of `rogue_dhcp`.
@@ -131,8 +132,12 @@ impl RogueDhcp {
         if !server.pace.due(now) {
             return;
         }
-        let instead = right.as_ref().map(|ip| format!(" besides {ip}")).unwrap_or_default();
-        let summary = format!("{rogue} hands out network settings{instead}");
+        let instead = right.as_ref().map(|ip| say!(" besides {ip}", " naast {ip}")).unwrap_or_default();
+        let summary = say!(
+            "{rogue} hands out network settings{instead}",
+            "{rogue} deelt netwerkinstellingen uit{instead}";
+            instead
+        );
         let message = seen.message;
         let evidence = evidence! {
             "answers" => server.answers, "threshold" => 1, "known_server" => right, "servers" => self.servers.len(),

@@ -17,6 +17,7 @@ use crate::addr::{Ip, MacAddr};
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, RouterSeen, interest};
 use crate::table::bounded::Bounded;
+use crate::words::{Words, say, words};
 
 settings! {
     /// Settings of `rogue_ra`.
@@ -39,6 +40,19 @@ const MANY: u32 = 2;
 /// An address that was used by another station so many seconds ago is still that one's.
 const ALIVE_SECONDS: u32 = 60;
 
+const SWITCHES_OFF: Words = words("switches the router off in its name", "zet de router uit, in diens naam");
+const SPEAKS: Words = words(
+    "speaks in the name of the router while that one is alive",
+    "spreekt uit naam van de router terwijl die er gewoon is",
+);
+const OFFERS: Words = words(
+    "offers itself as a router although another is in use",
+    "biedt zich aan als router hoewel er al een andere in gebruik is",
+);
+
+const MANY_ADDRESSES: Words =
+    words("advertises itself under many addresses", "biedt zich aan onder veel adressen");
+
 /// A station that advertises itself.
 struct Router {
     ip: Ip,
@@ -47,7 +61,7 @@ struct Router {
     last: Tick,
     ips: Distinct<12>,
     advertisements: u32,
-    rogue: Option<&'static str>,
+    rogue: Option<Words>,
     pace: Pace,
 }
 
@@ -113,7 +127,7 @@ impl RogueRa {
         router.advertisements = router.advertisements.saturating_add(1);
         *router.ips.seen(ip_part(seen.ip) as u32, now).0 = 1;
         if router.ips.within(now, 60).0 >= s.addresses {
-            rogue = rogue.or(Some("advertises itself under many addresses"));
+            rogue = rogue.or(Some(MANY_ADDRESSES));
         }
         if router.rogue.is_none() && rogue.is_some() {
             router.rogue = rogue;
@@ -127,7 +141,7 @@ impl RogueRa {
     }
 
     /// Why a newcomer is a rogue, if it is one.
-    fn judge(&self, cx: &Context<'_>, key: u64, seen: &RouterSeen) -> Option<&'static str> {
+    fn judge(&self, cx: &Context<'_>, key: u64, seen: &RouterSeen) -> Option<Words> {
         let (now, in_use) = (cx.tick(), self.settings.in_use_minutes * 60);
         let others = || {
             self.routers.iter().filter(|(k, r)| **k != key && r.rogue.is_none() && now.within(r.last, in_use))
@@ -137,14 +151,13 @@ impl RogueRa {
         if same {
             let alive = owner.is_some() && cx.lookup.alive_within(seen.ip, ALIVE_SECONDS);
             return match seen.lifetime_s {
-                0 => Some("switches the router off in its name"),
-                _ if alive => Some("speaks in the name of the router while that one is alive"),
+                0 => Some(SWITCHES_OFF),
+                _ if alive => Some(SPEAKS),
                 _ => None,
             };
         }
         let offers = seen.lifetime_s > 0 && !cx.lookup.is_gateway(seen.ip);
-        (offers && others().next().is_some())
-            .then_some("offers itself as a router although another is in use")
+        (offers && others().next().is_some()).then_some(OFFERS)
     }
 
     /// A router in use speaks: another station that took its address since it last spoke is a rogue.
@@ -156,7 +169,7 @@ impl RogueRa {
         });
         let Some(thief) = thief.map(|(key, _)| *key) else { return };
         if let Some(router) = self.routers.get_mut(&thief) {
-            router.rogue = Some("speaks in the name of the router while that one is alive");
+            router.rogue = Some(SPEAKS);
             self.rogues = self.rogues.saturating_add(1);
         }
         let [_, _, a, b, c, d, e, f] = thief.to_be_bytes();
@@ -174,9 +187,12 @@ impl RogueRa {
         let who = if seen.mac.is_station() { seen.mac.to_string() } else { seen.ip.to_string() };
         let instead = right.map(|ip| format!(" ({ip})")).unwrap_or_default();
         let summary = if many {
-            format!("{rogues} false IPv6 routers advertise themselves, {who} the latest")
+            say!(
+                "{rogues} false IPv6 routers advertise themselves, {who} the latest",
+                "{rogues} valse IPv6-routers bieden zich aan, {who} als laatste"
+            )
         } else {
-            format!("{who} {why}{instead}")
+            say!("{who} {why}{instead}", "{who} {why}{instead}"; why)
         };
         let evidence = evidence! {
             "advertised_ip" => seen.ip.to_string(), "advertisements" => router.advertisements, "threshold" => 1,

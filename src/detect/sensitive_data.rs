@@ -16,6 +16,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
 use crate::wire::http::attack::percent_decoded;
+use crate::words::{Sentence, say, words};
 
 settings! {
     /// Settings of `sensitive_data`.
@@ -109,13 +110,20 @@ impl SensitiveData {
             return;
         }
         let kinds = [
-            (all.cards, "card numbers"),
-            (all.private_keys, "private keys"),
-            (all.cloud_keys, "keys of cloud services"),
+            (all.cards, words("card numbers", "kaartnummers")),
+            (all.private_keys, words("private keys", "geheime sleutels")),
+            (all.cloud_keys, words("keys of cloud services", "sleutels van clouddiensten")),
         ];
-        let what: Vec<&str> = kinds.iter().filter(|(n, _)| *n > 0).map(|(_, what)| *what).collect();
-        let what = what.join(" and ");
-        let summary = format!("{what} travel readable between {} and {}", flow.client, flow.server);
+        let what = kinds.iter().filter(|(n, _)| *n > 0).map(|(_, what)| (*what).into());
+        let what = what.reduce(|a: Sentence, b: Sentence| say!("{a} and {b}", "{a} en {b}"; a, b));
+        let what = what.unwrap_or_default();
+        let summary = say!(
+            "{} and {} exchange {what} unencrypted",
+            "{} en {} wisselen onversleuteld {what} uit",
+            flow.client,
+            flow.server;
+            what
+        );
         let evidence = evidence! {
             "card_numbers" => all.cards, "private_keys" => all.private_keys, "cloud_keys" => all.cloud_keys,
             "threshold_unlabelled_cards" => self.settings.unlabelled_cards,

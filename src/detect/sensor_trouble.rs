@@ -11,6 +11,7 @@ use super::{Context, Detector, Kind, Texts, evidence, text_part};
 use crate::alert::{Evidence, Findings, Severity};
 use crate::observe::{Observation, SensorState, interest};
 use crate::time::{SECOND, Timestamp};
+use crate::words::{Sentence, say, words};
 
 settings! {
     /// Settings of `sensor_trouble`.
@@ -95,12 +96,20 @@ impl Detector for SensorTrouble {
 }
 
 fn clock(seconds: i64, live: bool, steps: u64, threshold: u32, out: &mut Findings) {
-    let way = if seconds < 0 { "back" } else { "ahead" };
+    let way = if seconds < 0 { words("back", "terug") } else { words("ahead", "vooruit") };
     let size = seconds.unsigned_abs();
     let summary = if live {
-        format!("the clock of the monitor was set {way} by {size} s")
+        say!(
+            "The clock of the monitor was set {way} by {size} s",
+            "De klok van de monitor is {size} s {way} gezet";
+            way
+        )
     } else {
-        format!("the times in this capture step {way} by {size} s: the clock was set while it was made")
+        say!(
+            "The times in this capture step {way} by {size} s: the clock was set while it was made",
+            "De tijden in deze opname springen {size} s {way}: de klok is tijdens het opnemen verzet";
+            way
+        )
     };
     let evidence =
         evidence! { "trouble" => "clock", "step_s" => seconds, "steps" => steps, "threshold_s" => threshold };
@@ -114,20 +123,33 @@ impl SensorTrouble {
         let floor = u64::from(s.disk_free_mib) << 20;
         let disk = state.disk_free_bytes.filter(|free| *free < floor);
         self.lasts(0, now, "disk", disk, out, |free| {
-            let text = format!("only {} MiB are free on the disk of the store", free >> 20);
+            let text = say!(
+                "Only {} MiB are free on the disk of the store",
+                "Er is nog maar {} MiB vrij op de schijf met de opslag",
+                free >> 20
+            );
             (text, evidence! { "disk_free_bytes" => free, "threshold_bytes" => floor })
         });
         self.lasts(1, now, "store", state.store_problem, out, |problem| {
-            (format!("the store cannot be written: {problem}"), evidence! { "problem" => problem })
+            let text = say!(
+                "The store cannot be written: {problem}",
+                "Er kan niets worden bewaard: {problem}";
+                problem
+            );
+            (text, evidence! { "problem" => problem.en })
         });
         let hot = state.temperature_celsius.filter(|t| *t > s.hot_celsius);
         self.lasts(2, now, "heat", hot, out, |t| {
-            let text = format!("the processor is at {t:.0} degrees Celsius");
+            let text =
+                say!("The processor is at {t:.0} degrees Celsius", "De processor is {t:.0} graden Celsius");
             (text, evidence! { "temperature_celsius" => t, "threshold_celsius" => s.hot_celsius })
         });
         self.lasts(3, now, "power", state.under_voltage.then_some(()), out, |()| {
-            let text = "the power supply is too weak: the voltage is below what the board needs".to_owned();
-            (text, evidence! { "under_voltage" => true })
+            let text = words(
+                "The power supply is too weak: the voltage is below what the board needs",
+                "De voeding is te zwak: de spanning is lager dan het bord nodig heeft",
+            );
+            (text.into(), evidence! { "under_voltage" => true })
         });
         let lists = state
             .lists
@@ -137,14 +159,21 @@ impl SensorTrouble {
         self.lasts(4, now, "lists", (!broken.is_empty()).then_some(broken), out, |broken| {
             let first = broken[0];
             let why = match (first.problem, first.age_hours) {
-                (Some(problem), _) => problem.to_owned(),
-                (None, age) => format!("it is {} hours old", age.unwrap_or(0)),
+                (Some(problem), _) => problem.clone(),
+                (None, age) => say!("it is {} hours old", "hij is {} uur oud", age.unwrap_or(0)),
             };
-            let more =
-                if broken.len() > 1 { format!(" (and {} more)", broken.len() - 1) } else { String::new() };
+            let more = match broken.len() {
+                2.. => say!(" (and {} more)", " (en nog {})", broken.len() - 1),
+                _ => Sentence::default(),
+            };
             let names: Vec<&str> = broken.iter().map(|l| l.name).collect();
-            let text = format!("the list {} is of little use: {why}{more}", first.name);
-            (text, evidence! { "lists" => names, "problem" => why, "threshold_hours" => s.list_hours })
+            let text = say!(
+                "The list {} is of little use: {why}{more}",
+                "Aan de lijst {} heeft u nu weinig: {why}{more}",
+                first.name;
+                why, more
+            );
+            (text, evidence! { "lists" => names, "problem" => why.en, "threshold_hours" => s.list_hours })
         });
     }
 
@@ -156,7 +185,7 @@ impl SensorTrouble {
         name: &'static str,
         trouble: Option<T>,
         out: &mut Findings,
-        words: impl FnOnce(T) -> (String, Evidence),
+        say: impl FnOnce(T) -> (Sentence, Evidence),
     ) {
         let Some(trouble) = trouble else {
             self.since[number] = None;
@@ -169,7 +198,7 @@ impl SensorTrouble {
             return;
         }
         self.told[number] = Some(now);
-        let (summary, mut evidence) = words(trouble);
+        let (summary, mut evidence) = say(trouble);
         evidence.insert("trouble".to_owned(), name.into());
         evidence.insert("seconds".to_owned(), (lasted / SECOND).into());
         out.push(Self::KIND.finding(Severity::Medium, &[text_part(name)], summary, evidence));
@@ -208,10 +237,11 @@ mod tests {
     #[test]
     fn each_trouble_that_lasts_is_one_alert_with_its_numbers() {
         let old = [ListState { name: "urls", problem: None, age_hours: Some(500) }];
-        let broken = [ListState { name: "urls", problem: Some("urls.txt: not found"), age_hours: None }];
+        let (missing, full) = (Sentence::same("urls.txt: not found"), Sentence::same("read-only"));
+        let broken = [ListState { name: "urls", problem: Some(&missing), age_hours: None }];
         for (state, word) in [
             (SensorState { disk_free_bytes: Some(1 << 20), ..WELL }, "1 MiB"),
-            (SensorState { store_problem: Some("read-only"), ..WELL }, "read-only"),
+            (SensorState { store_problem: Some(&full), ..WELL }, "read-only"),
             (SensorState { temperature_celsius: Some(84.6), ..WELL }, "85 degrees"),
             (SensorState { under_voltage: true, ..WELL }, "power supply"),
             (SensorState { lists: &old, ..WELL }, "500 hours"),
@@ -219,7 +249,7 @@ mod tests {
         ] {
             let b = run(state, 600);
             assert_eq!(b.alerts(), 1, "{word}");
-            assert!(b.last().summary.contains(word), "{}", b.last().summary);
+            assert!(b.last().summary.en.contains(word), "{}", b.last().summary.en);
             assert!(b.found.len() <= 10, "told once a minute");
         }
     }

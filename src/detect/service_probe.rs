@@ -17,6 +17,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, Stray, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, State, proto};
+use crate::words::{say, words};
 
 settings! {
     /// Settings of `service_probe`.
@@ -153,11 +154,17 @@ impl ServiceProbe {
             return;
         }
         let what = match (services, system) {
-            (true, true) => "which services and which operating system",
-            (false, true) => "which operating system",
-            _ => "which services",
+            (true, true) => {
+                words("which services and which operating system", "welke diensten en welk besturingssysteem")
+            }
+            (false, true) => words("which operating system", "welk besturingssysteem"),
+            _ => words("which services", "welke diensten"),
         };
-        let summary = format!("{source} is finding out {what} {target} runs");
+        let summary = say!(
+            "{source} is finding out {what} {target} runs",
+            "{source} zoekt uit {what} er op {target} draait";
+            what
+        );
         let evidence = evidence! {
             "probes" => probes, "threshold_probes" => s.probes, "only_scanners" => sure, "ports_looked_at" => ports,
             "threshold_ports" => s.ports, "odd_segments" => odd, "system" => system, "window_s" => s.seconds,

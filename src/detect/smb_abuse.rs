@@ -29,6 +29,7 @@ use crate::table::flows::{App, Flow};
 use crate::wire::login::Outcome;
 use crate::wire::rpc::{self, Interface};
 use crate::wire::smb::{Exploit, File, Said};
+use crate::words::{Sentence, say, words};
 
 settings! {
     /// Settings of `smb_abuse`.
@@ -172,9 +173,14 @@ impl SmbAbuse {
             }
             Said::Opened(file) => self.opened(cx, flow, file, out),
             Said::Wrote(file) if is_planted(file) => {
-                let does = format!("writes the program {} to {}", file.name, file.share);
+                let does = say!(
+                    "writes the program {} to {}",
+                    "schrijft het programma {} naar {}",
+                    file.name,
+                    file.share
+                );
                 let evidence = evidence! { "share" => file.share, "name" => file.name };
-                self.tell(cx, flow, (Sign::Execution, Severity::High), &does, evidence, out);
+                self.tell(cx, flow, (Sign::Execution, Severity::High), does, evidence, out);
             }
             _ => {}
         }
@@ -182,12 +188,37 @@ impl SmbAbuse {
 
     fn exploit(&mut self, cx: &Context<'_>, flow: &Flow, exploit: Exploit, out: &mut Findings) {
         let (severity, does) = match exploit {
-            Exploit::Tested => (Severity::High, "tests for the hole MS17-010"),
-            Exploit::Vulnerable => (Severity::Critical, "finds the hole MS17-010 open"),
-            Exploit::Grooming => (Severity::Critical, "lays out memory as exploits of MS17-010 do"),
-            Exploit::Confusion => (Severity::Critical, "sends transactions as EternalBlue does"),
-            Exploit::ImplantAsked => (Severity::Critical, "knocks as the implant DoublePulsar expects"),
-            Exploit::ImplantAnswered => (Severity::Critical, "is answered by the implant DoublePulsar"),
+            Exploit::Tested => {
+                (Severity::High, words("tests for the hole MS17-010", "test op het lek MS17-010"))
+            }
+            Exploit::Vulnerable => {
+                (Severity::Critical, words("finds the hole MS17-010 open", "vindt het lek MS17-010 open"))
+            }
+            Exploit::Grooming => (
+                Severity::Critical,
+                words(
+                    "lays out memory as exploits of MS17-010 do",
+                    "bereidt het geheugen voor zoals een aanval op MS17-010 doet",
+                ),
+            ),
+            Exploit::Confusion => (
+                Severity::Critical,
+                words("sends transactions as EternalBlue does", "stuurt opdrachten zoals EternalBlue doet"),
+            ),
+            Exploit::ImplantAsked => (
+                Severity::Critical,
+                words(
+                    "knocks as the implant DoublePulsar expects",
+                    "klopt aan zoals het achterdeurtje DoublePulsar verwacht",
+                ),
+            ),
+            Exploit::ImplantAnswered => (
+                Severity::Critical,
+                words(
+                    "is answered by the implant DoublePulsar",
+                    "krijgt antwoord van het achterdeurtje DoublePulsar",
+                ),
+            ),
         };
         let evidence = evidence! { "mark" => format!("{exploit:?}") };
         let source = self.sources.entry(flow.client, Source::default).0;
@@ -195,7 +226,7 @@ impl SmbAbuse {
             // Another mark than the last is told at once.
             source.told[Sign::Ms17010 as usize] = Pace::default();
         }
-        self.tell(cx, flow, (Sign::Ms17010, severity), does, evidence, out);
+        self.tell(cx, flow, (Sign::Ms17010, severity), does.into(), evidence, out);
     }
 
     fn opened(&mut self, cx: &Context<'_>, flow: &Flow, file: &File<'_>, out: &mut Findings) {
@@ -204,11 +235,12 @@ impl SmbAbuse {
         let begins =
             |start: &str| file.name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start));
         if pipe && SHELL_PIPES.into_iter().any(begins) {
-            let does = format!("opens the remote shell {}", file.name);
-            self.tell(cx, flow, (Sign::Execution, Severity::High), &does, evidence, out);
+            let does = say!("opens the remote shell {}", "opent de opdrachtregel op afstand {}", file.name);
+            self.tell(cx, flow, (Sign::Execution, Severity::High), does, evidence, out);
         } else if !pipe && is_secret(file.name) {
-            let does = format!("opens {}, which holds passwords,", file.name);
-            self.tell(cx, flow, (Sign::Secrets, Severity::High), &does, evidence, out);
+            let does =
+                say!("opens {}, which holds passwords,", "opent {}, waarin wachtwoorden staan,", file.name);
+            self.tell(cx, flow, (Sign::Secrets, Severity::High), does, evidence, out);
         }
     }
 
@@ -216,27 +248,41 @@ impl SmbAbuse {
         let rpc::Event::Request { opnum } = said.event else { return };
         let evidence = evidence! { "interface" => said.interface.name(), "operation" => opnum };
         let (sign, does) = match (said.interface, opnum) {
-            (Interface::Services, 12 | 24 | 44 | 45 | 60) => (Sign::Execution, "creates a service"),
+            (Interface::Services, 12 | 24 | 44 | 45 | 60) => {
+                (Sign::Execution, words("creates a service", "maakt een dienst aan"))
+            }
             (Interface::Services, 11 | 23) => {
                 let now = cx.tick();
                 self.sources.entry(flow.client, Source::default).0.changed.due(now);
                 return;
             }
-            (Interface::Services, 19 | 31) if self.has_changed(cx, flow) => {
-                (Sign::Execution, "changes a service's program and starts it")
+            (Interface::Services, 19 | 31) if self.has_changed(cx, flow) => (
+                Sign::Execution,
+                words(
+                    "changes a service's program and starts it",
+                    "wijzigt het programma van een dienst en start het",
+                ),
+            ),
+            (Interface::AtJobs, 0) | (Interface::Tasks, 1) => {
+                (Sign::Execution, words("creates a scheduled task", "maakt een geplande taak aan"))
             }
-            (Interface::AtJobs, 0) | (Interface::Tasks, 1) => (Sign::Execution, "creates a scheduled task"),
-            (Interface::Registry, 20 | 31) => (Sign::Secrets, "saves a part of the registry"),
-            (Interface::EncryptedFiles, 0 | 4 | 5 | 7 | 12 | 13) | (Interface::DfsNames, 12 | 13) => {
-                (Sign::Coercion, "asks for a call that makes the server log in elsewhere")
+            (Interface::Registry, 20 | 31) => {
+                (Sign::Secrets, words("saves a part of the registry", "bewaart een deel van het register"))
             }
+            (Interface::EncryptedFiles, 0 | 4 | 5 | 7 | 12 | 13) | (Interface::DfsNames, 12 | 13) => (
+                Sign::Coercion,
+                words(
+                    "asks for a call that makes the server log in elsewhere",
+                    "vraagt iets waardoor de server elders inlogt",
+                ),
+            ),
             (Interface::ServerService, 8 | 9 | 12 | 15 | 36)
             | (Interface::Workstation, 2)
             | (Interface::Samr, 6 | 11 | 13 | 15 | 25 | 33 | 40 | 48 | 51)
             | (Interface::Lsa, 11 | 13) => return self.listed(cx, flow, said.interface, out),
             _ => return,
         };
-        self.tell(cx, flow, (sign, Severity::High), does, evidence, out);
+        self.tell(cx, flow, (sign, Severity::High), does.into(), evidence, out);
     }
 
     fn has_changed(&mut self, cx: &Context<'_>, flow: &Flow) -> bool {
@@ -252,12 +298,14 @@ impl SmbAbuse {
         let count = source.listings.within(now, s.listing_seconds).0;
         if count >= s.listings {
             let (threshold, seconds) = (s.listings, s.listing_seconds);
-            let does =
-                format!("asks for {count} or more lists of shares, sessions or accounts in {seconds} s");
+            let does = say!(
+                "asks for {count} or more lists of shares, sessions or accounts in {seconds} s",
+                "vraagt binnen {seconds} s {count} of meer lijsten van mappen, sessies of accounts op"
+            );
             let evidence = evidence! {
                 "listings" => count, "threshold" => threshold, "window_s" => seconds, "interface" => interface.name(),
             };
-            self.tell(cx, flow, (Sign::Enumeration, Severity::Medium), &does, evidence, out);
+            self.tell(cx, flow, (Sign::Enumeration, Severity::Medium), does, evidence, out);
         }
     }
 
@@ -271,9 +319,12 @@ impl SmbAbuse {
         let hosts = source.ntlm.within(now, s.ntlm_seconds).0;
         if hosts >= s.ntlm_hosts {
             let (threshold, seconds) = (s.ntlm_hosts, s.ntlm_seconds);
-            let does = format!("logs in by NTLM on {hosts} hosts or more in {seconds} s, most recently");
+            let does = say!(
+                "logs in by NTLM on {hosts} hosts or more in {seconds} s, most recently",
+                "logt binnen {seconds} s met NTLM in op {hosts} of meer apparaten, het laatst"
+            );
             let evidence = evidence! { "hosts" => hosts, "threshold" => threshold, "window_s" => seconds, "user" => user };
-            self.tell(cx, flow, (Sign::NtlmSpread, Severity::High), &does, evidence, out);
+            self.tell(cx, flow, (Sign::NtlmSpread, Severity::High), does, evidence, out);
         }
     }
 
@@ -281,7 +332,12 @@ impl SmbAbuse {
         if version != 1 || !self.settings.smb1 {
             return;
         }
-        let summary = format!("{} and {} still speak SMB 1, which is unsafe", flow.client, flow.server);
+        let summary = say!(
+            "{} and {} still speak SMB 1, which is unsafe",
+            "{} en {} gebruiken nog SMB 1, en dat is onveilig",
+            flow.client,
+            flow.server
+        );
         let parts = [ip_part(flow.client), ip_part(flow.server), text_part("smb1")];
         let finding = Self::KIND.finding(Severity::Low, &parts, summary, evidence! { "sign" => "smb1" });
         let target = Subject::endpoint(flow.server, flow.server_port);
@@ -293,7 +349,7 @@ impl SmbAbuse {
         cx: &Context<'_>,
         flow: &Flow,
         (sign, severity): (Sign, Severity),
-        does: &str,
+        does: Sentence,
         mut evidence: Evidence,
         out: &mut Findings,
     ) {
@@ -301,7 +357,7 @@ impl SmbAbuse {
         if !source.told[sign as usize].due(cx.tick()) {
             return;
         }
-        let summary = format!("{} {does} at {}", flow.client, flow.server);
+        let summary = say!("{} {does} at {}", "{} {does} op {}", flow.client, flow.server; does);
         evidence.insert("sign".to_owned(), sign.name().into());
         let parts = [ip_part(flow.client), text_part(sign.name())];
         let finding = Self::KIND.finding(severity, &parts, summary, evidence);

@@ -8,12 +8,13 @@
 //! with another.
 
 use super::settings::{Problem, settings};
-use super::{Context, Detector, Kind, Texts, evidence};
+use super::{Context, Detector, Kind, Texts, evidence, titled};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::time::{SECOND, Timestamp};
+use crate::words::{Sentence, say};
 use std::collections::BTreeMap;
 
 /// A storm is over when nothing was folded for this long.
@@ -107,11 +108,13 @@ impl Storm {
         sources.sort_by_key(|(ip, n)| (std::cmp::Reverse(*n), *ip));
         let busiest = sources.first().filter(|(_, n)| *n >= MANY && 2 * n > self.folded).map(|(ip, _)| *ip);
         let seconds = cx.now.since(self.began) / SECOND;
-        let kinds: Vec<String> = self.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
-        let summary = format!(
-            "more than {} new alerts in a minute: from here on they are counted in this one ({})",
-            self.per_minute,
-            kinds.join(", ")
+        let kinds: Vec<Sentence> = self.kinds.iter().map(|(kind, n)| counted(kind, *n)).collect();
+        let kinds = Sentence::list(&kinds, ", ");
+        let summary = say!(
+            "More than {} new alerts in a minute: from here on they are counted in this one ({kinds})",
+            "Meer dan {} nieuwe meldingen in een minuut: vanaf hier worden ze in deze ene geteld ({kinds})",
+            self.per_minute;
+            kinds
         );
         let named: Vec<String> = sources.iter().take(10).map(|(ip, _)| ip.to_string()).collect();
         let evidence = evidence! {
@@ -124,6 +127,12 @@ impl Storm {
         finding.source = busiest.map(Subject::ip);
         out.push(finding);
     }
+}
+
+/// A kind and how many of it.
+fn counted(kind: &str, n: u64) -> Sentence {
+    let kind = titled(kind);
+    say!("{kind} {n}", "{n} keer {kind}"; kind)
 }
 
 #[cfg(test)]
@@ -140,7 +149,7 @@ mod tests {
             source: Some(Subject::ip(source)),
             target: None,
             incident: ip_part(source),
-            summary: String::new(),
+            summary: Sentence::default(),
             evidence: Evidence::new(),
             mitre: &[],
         }

@@ -13,6 +13,7 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
+use crate::words::say;
 
 settings! {
     /// Settings of `suspicious_agent`.
@@ -152,8 +153,12 @@ impl SuspiciousAgent {
             return;
         }
         let tool = tool.trim_end_matches('/');
-        let summary =
-            format!("{} asks {} for web pages with the attack tool {tool}", flow.client, flow.server);
+        let summary = say!(
+            "{} asks {} for web pages with the attack tool {tool}",
+            "{} vraagt webpagina's op bij {} met het aanvalsprogramma {tool}",
+            flow.client,
+            flow.server
+        );
         let evidence = evidence! {
             "tool" => tool, "user_agent" => agent, "requests" => caller.requests,
             "servers" => caller.servers.held(cx.tick(), 3600),

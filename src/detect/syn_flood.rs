@@ -9,12 +9,13 @@
 
 use super::settings::settings;
 use super::window::{Distinct, Pace, Rate};
-use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
+use super::{Context, Detector, Kind, Texts, between, evidence, from_where, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, proto};
+use crate::words::say;
 
 settings! {
     /// Settings of `syn_flood`.
@@ -112,11 +113,13 @@ impl SynFlood {
         if scan || done * 100 >= opened * u64::from(s.completed_percent) {
             return;
         }
-        let from = if sources == 1 { target.last_source.to_string() } else { "many addresses".to_owned() };
-        let summary = format!(
+        let from = from_where(sources, target.last_source);
+        let summary = say!(
             "{} is flooded with {} half-open connections a second from {from}",
+            "{} wordt overspoeld met {} half geopende verbindingen per seconde van {from}",
             flow.server,
-            target.opened.peak()
+            target.opened.peak();
+            from
         );
         let evidence = evidence! {
             "opened" => opened, "completed" => done, "peak_per_second" => target.opened.peak(),

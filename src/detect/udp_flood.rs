@@ -12,13 +12,14 @@
 use super::amplification::{average, is_answer};
 use super::settings::settings;
 use super::window::{Distinct, Pace, Rate};
-use super::{Context, Detector, Kind, Texts, between, evidence, ip_part};
+use super::{Context, Detector, Kind, Texts, between, evidence, from_where, ip_part};
 use crate::addr::Ip;
 use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::{Flow, Side, proto};
 use crate::time::Timestamp;
+use crate::words::say;
 
 settings! {
     /// Settings of `udp_flood`.
@@ -133,8 +134,13 @@ impl UdpFlood {
         if !flooded || reflected || !target.pace.due(now) {
             return;
         }
-        let from = if sources == 1 { target.last_source.to_string() } else { "many addresses".to_owned() };
-        let summary = format!("{} is flooded with {second} UDP datagrams a second from {from}", flow.server);
+        let from = from_where(sources, target.last_source);
+        let summary = say!(
+            "{} is flooded with {second} UDP datagrams a second from {from}",
+            "{} wordt overspoeld met {second} UDP-pakketten per seconde van {from}",
+            flow.server;
+            from
+        );
         let evidence = evidence! {
             "per_second" => second, "threshold_per_second" => s.per_second, "new_flows" => opened,
             "threshold_flows" => s.flows, "answered" => answered, "window_s" => 10, "last_port" => flow.server_port,

@@ -17,6 +17,7 @@ use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::wire::portmap::Message;
 use crate::wire::ssdp::Method;
+use crate::words::{say, words};
 
 settings! {
     /// Settings of `upnp_exposure`.
@@ -141,8 +142,16 @@ impl UpnpExposure {
         if !wish.granted && !asked.pace.due(now) {
             return;
         }
-        let port = wish.outer.or(wish.inner).map_or_else(|| "a port".to_owned(), |p| format!("port {p}"));
-        let summary = format!("{device} asked the router {router} by {} to open {port}", wish.protocol);
+        let port = wish
+            .outer
+            .or(wish.inner)
+            .map_or_else(|| words("a port", "een poort").into(), |p| say!("port {p}", "poort {p}"));
+        let summary = say!(
+            "{device} asked the router {router} by {} to open {port}",
+            "{device} vroeg de router {router} via {} om {port} te openen",
+            wish.protocol;
+            port
+        );
         let ports = asked.ports.held(now, 86_400);
         let evidence = evidence! {
             "protocol" => wish.protocol, "outside_port" => wish.outer, "device_port" => wish.inner,
@@ -156,7 +165,10 @@ impl UpnpExposure {
         if self.allowed(device) || !self.searched.entry(device, Pace::default).0.due(cx.tick()) {
             return;
         }
-        let summary = format!("{device} answers UPnP searches from the internet, to {stranger}");
+        let summary = say!(
+            "{device} answers UPnP searches from the internet, to {stranger}",
+            "{device} antwoordt op UPnP-zoekvragen van internet, aan {stranger}"
+        );
         let evidence = evidence! { "protocol" => "SSDP", "threshold" => 1 };
         let finding = Self::KIND.finding(Severity::Medium, &[ip_part(device), 1], summary, evidence);
         out.push(between(finding, Some(Subject::ip(device)), Some(Subject::ip(stranger))));

@@ -20,6 +20,7 @@ use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
 use crate::time::{SECOND, WallTime};
 use crate::wire::tls::{Certificate, ServerHello};
+use crate::words::{Words, say, words};
 
 settings! {
     /// Settings of `weak_tls`.
@@ -36,7 +37,17 @@ settings! {
 }
 
 /// A reason that has not always been one.
-const RC4: &str = "the broken cipher RC4";
+const RC4: Words = words("the broken cipher RC4", "de gekraakte versleuteling RC4");
+const TRIPLE_DES: Words = words("the old cipher 3DES", "de oude versleuteling 3DES");
+const NOTHING: Words = words("no encryption at all", "helemaal geen versleuteling");
+const EXPIRED: Words = words("a certificate that has expired", "een verlopen certificaat");
+const SELF_SIGNED: Words = words(
+    "a certificate that the server signed itself",
+    "een certificaat dat de server zelf heeft ondertekend",
+);
+const SSL: Words =
+    words("SSL 3.0, which anybody on the way can break", "SSL 3.0, dat iedereen onderweg kan kraken");
+const OLD_TLS: Words = words("TLS 1.0 or 1.1, which is out of date", "TLS 1.0 of 1.1, dat verouderd is");
 /// Before this nobody had netmonitor: a clock that says so is wrong. 2010, in seconds since 1970.
 const CLOCK_IS_SET: i64 = 1_262_304_000;
 
@@ -44,7 +55,7 @@ const CLOCK_IS_SET: i64 = 1_262_304_000;
 const REMOTE_DESKTOP: u16 = 3389;
 
 /// A reason, and how bad it is by itself.
-type Reason = (&'static str, Severity);
+type Reason = (Words, Severity);
 
 /// See the module.
 pub struct WeakTls {
@@ -84,8 +95,8 @@ impl Detector for WeakTls {
     fn observe(&mut self, cx: &Context<'_>, observation: &Observation<'_>, out: &mut Findings) {
         if let Observation::TlsServer(flow, hello) = observation {
             let version = match hello.version {
-                0x0300 => Some(("SSL 3.0, which anybody on the way can break", Severity::Medium)),
-                0x0301 | 0x0302 => Some(("TLS 1.0 or 1.1, which is out of date", Severity::Low)),
+                0x0300 => Some((SSL, Severity::Medium)),
+                0x0301 | 0x0302 => Some((OLD_TLS, Severity::Low)),
                 _ => None,
             };
             let version = version.filter(|(_, bad)| *bad > Severity::Low || self.settings.old_versions);
@@ -110,11 +121,9 @@ impl WeakTls {
         let over_days = now.saturating_sub(certificate.valid.1).div_euclid(86_400);
         if now > CLOCK_IS_SET && over_days >= i64::from(self.settings.grace_days) {
             let late = over_days >= i64::from(self.settings.late_days);
-            Some(("a certificate that has expired", if late { Severity::Medium } else { Severity::Low }))
+            Some((EXPIRED, if late { Severity::Medium } else { Severity::Low }))
         } else {
-            certificate
-                .self_signed
-                .then_some(("a certificate that the server signed itself", Severity::Medium))
+            certificate.self_signed.then_some((SELF_SIGNED, Severity::Medium))
         }
     }
 
@@ -136,10 +145,16 @@ impl WeakTls {
         }
         let severity = if flow.inside[1] { Severity::Low } else { *worst };
         let name = subject.map_or_else(String::new, |s| format!(" ({s})"));
-        let summary = format!("{} talks to {}{name} with {first}", flow.client, flow.server);
+        let summary = say!(
+            "{} talks to {}{name} with {first}",
+            "{} praat met {}{name} met {first}",
+            flow.client,
+            flow.server;
+            first
+        );
         let certificate = hello.certificate.as_ref();
         let until = certificate.map(|c| WallTime::from_micros(c.valid.1.saturating_mul(SECOND)).to_string());
-        let reasons: Vec<&str> = reasons.iter().map(|(text, _)| *text).collect();
+        let reasons: Vec<&str> = reasons.iter().map(|(text, _)| text.en).collect();
         let evidence = evidence! {
             "reasons" => reasons, "version" => version(hello.version), "cipher" => format!("0x{:04x}", hello.cipher),
             "subject" => subject, "issuer" => certificate.map(|c| c.issuer.as_str()), "valid_until" => until,
@@ -170,25 +185,31 @@ fn as_seen_then((what, bad): Reason, wall_s: i64) -> Reason {
 fn weak_cipher(suite: u16) -> Option<Reason> {
     let what = match suite {
         0x0000..=0x0002 | 0x002c..=0x002e | 0x003b | 0x00b0 | 0x00b1 | 0x00b4 | 0x00b5 | 0x00b8 | 0x00b9 => {
-            "no encryption at all"
+            NOTHING
         }
-        0xc001 | 0xc006 | 0xc00b | 0xc010 | 0xc015 | 0xc039..=0xc03b => "no encryption at all",
+        0xc001 | 0xc006 | 0xc00b | 0xc010 | 0xc015 | 0xc039..=0xc03b => NOTHING,
         0x0003 | 0x0006 | 0x0008 | 0x000b | 0x000e | 0x0011 | 0x0014 | 0x0017 | 0x0019 | 0x0026..=0x002b => {
-            "a cipher for export, which is weak on purpose"
+            words(
+                "a cipher for export, which is weak on purpose",
+                "een expres zwak gehouden exportversleuteling",
+            )
         }
         0x0018 | 0x001a | 0x001b | 0x0034 | 0x003a | 0x006c | 0x006d | 0x00a6 | 0x00a7 | 0xc016..=0xc019 => {
-            "a cipher that proves nothing about the server"
+            words(
+                "a cipher that proves nothing about the server",
+                "een versleuteling die niets over de server bewijst",
+            )
         }
         0x0004 | 0x0005 | 0x0020 | 0x0024 | 0x008a | 0x008e | 0x0092 | 0xc002 | 0xc007 | 0xc00c | 0xc011
         | 0xc033 => RC4,
-        0x0009 | 0x000c | 0x000f | 0x0012 | 0x0015 | 0x001e | 0x0022 => "the broken cipher DES",
-        0x000a | 0x000d | 0x0010 | 0x0013 | 0x0016 | 0x001f | 0x0023 | 0x008b | 0x008f | 0x0093 => {
-            "the old cipher 3DES"
+        0x0009 | 0x000c | 0x000f | 0x0012 | 0x0015 | 0x001e | 0x0022 => {
+            words("the broken cipher DES", "de gekraakte versleuteling DES")
         }
-        0xc003 | 0xc008 | 0xc00d | 0xc012 | 0xc01a..=0xc01c | 0xc034 => "the old cipher 3DES",
+        0x000a | 0x000d | 0x0010 | 0x0013 | 0x0016 | 0x001f | 0x0023 | 0x008b | 0x008f | 0x0093 => TRIPLE_DES,
+        0xc003 | 0xc008 | 0xc00d | 0xc012 | 0xc01a..=0xc01c | 0xc034 => TRIPLE_DES,
         _ => return None,
     };
-    Some((what, if what.ends_with("3DES") { Severity::Low } else { Severity::Medium }))
+    Some((what, if what == TRIPLE_DES { Severity::Low } else { Severity::Medium }))
 }
 
 #[cfg(test)]
@@ -271,7 +292,7 @@ mod tests {
         ] {
             let mut b = bench_in(year);
             says(&mut b, server, 0x0303, GOOD, Some((until, own)));
-            let summary = b.found.first().map(|f| f.summary.clone());
+            let summary = b.found.first().map(|f| f.summary.en.clone());
             assert_eq!(summary.is_some(), want.is_some(), "{year} {server}");
             assert!(want.is_none_or(|want| summary.is_some_and(|s| s.contains(want))));
         }

@@ -18,7 +18,8 @@ use crate::alert::{Findings, Severity, Subject};
 use crate::observe::{Observation, interest};
 use crate::table::bounded::Bounded;
 use crate::table::flows::Flow;
-use crate::wire::http::attack::{Group, Seen, Signs};
+use crate::wire::http::attack::{Seen, Signs};
+use crate::words::{Sentence, Words, say, words};
 
 settings! {
     /// Settings of `web_attack`.
@@ -125,12 +126,22 @@ impl WebAttack {
             return;
         }
         attacker.told = attacker.told.max(Some(severity));
-        let kinds: Vec<&str> = tried.signs.groups().into_iter().map(Group::name).collect();
-        let kinds = kinds.join(", ");
-        let worked = tried.proof.map_or_else(String::new, |proof| format!("; the answer shows {proof}"));
-        let summary = format!("{} attacks the web server {} ({kinds}){worked}", flow.client, flow.server);
+        let kinds: Vec<Sentence> =
+            tried.signs.groups().into_iter().map(|group| in_dutch(group.name()).into()).collect();
+        let kinds = Sentence::list(&kinds, ", ");
+        let worked = tried.proof.map(in_dutch).map_or_else(
+            Sentence::default,
+            |proof| say!("; the answer shows {proof}", "; het antwoord toont {proof}"; proof),
+        );
+        let summary = say!(
+            "{} attacks the web server {} ({kinds}){worked}",
+            "{} valt de webserver {} aan ({kinds}){worked}",
+            flow.client,
+            flow.server;
+            kinds, worked
+        );
         let evidence = evidence! {
-            "attacks" => kinds, "signs" => tried.signs.texts(), "weight" => weight, "threshold" => s.signs,
+            "attacks" => kinds.en, "signs" => tried.signs.texts(), "weight" => weight, "threshold" => s.signs,
             "requests" => tried.requests.max(attacker.requests), "servers" => attacker.servers.held(now, s.seconds),
             "window_s" => s.seconds, "proof" => tried.proof,
         };
@@ -138,6 +149,26 @@ impl WebAttack {
         let target = Subject::endpoint(flow.server, flow.server_port);
         out.push(between(finding, Some(Subject::ip(flow.client)), Some(target)));
     }
+}
+
+/// Names of attacks and of what proves them, which the wire gives in English. What is no everyday word keeps its name.
+fn in_dutch(english: &'static str) -> Words {
+    let dutch = match english {
+        "SQL injection" => "SQL-injectie",
+        "path traversal" => "uitbreken uit de map",
+        "command injection" => "ingevoegde opdrachten",
+        "XML external entity" => "verwijzing naar buiten in XML",
+        "server-side request forgery" => "de server laten bellen",
+        "web shell" => "achterdeur op de webserver",
+        "server error" => "fout van de server",
+        "the content of a system file" => "de inhoud van een systeembestand",
+        "the output of a command" => "de uitvoer van een opdracht",
+        "an error of the database" => "een fout van de database",
+        "the script, unchanged" => "het script, ongewijzigd",
+        "cloud metadata" => "gegevens van de cloud",
+        name => name,
+    };
+    words(english, dutch)
 }
 
 #[cfg(test)]
@@ -163,7 +194,7 @@ mod tests {
         assert_eq!(b.last().severity, Severity::Medium);
         tries(&mut b, "203.0.113.9", Signs::UNION, Some("an error of the database"));
         assert_eq!((b.alerts(), b.last().severity), (1, Severity::High));
-        assert!(b.last().summary.contains("an error of the database"));
+        assert!(b.last().summary.en.contains("an error of the database"));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 use super::{Category, Format, Head, Part, Report};
 use crate::time::WallTime;
+use crate::words::{Sentence, say, words};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -76,12 +77,31 @@ pub enum Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said().en)
+    }
+}
+
+impl Damage {
+    /// In words that go on from the name of the file.
+    pub fn said(&self) -> Sentence {
         match self {
-            Damage::NotOurs => f.write_str("is no file of compiled lists"),
-            Damage::Version(version) => write!(f, "has version {version}, this program reads {VERSION}"),
-            Damage::Header => f.write_str("is damaged: its header makes no sense"),
-            Damage::Length => f.write_str("is damaged: its length is wrong"),
-            Damage::Checksum => f.write_str("is damaged: its checksum is wrong"),
+            Damage::NotOurs => {
+                words("is no file of compiled lists", "is geen bestand met verwerkte lijsten").into()
+            }
+            Damage::Version(version) => say!(
+                "has version {version}, this program reads {VERSION}",
+                "heeft versie {version}, dit programma leest {VERSION}"
+            ),
+            Damage::Header => {
+                words("is damaged: its header makes no sense", "is beschadigd: het begin klopt niet").into()
+            }
+            Damage::Length => {
+                words("is damaged: its length is wrong", "is beschadigd: de lengte klopt niet").into()
+            }
+            Damage::Checksum => {
+                words("is damaged: its checksum is wrong", "is beschadigd: het controlegetal klopt niet")
+                    .into()
+            }
         }
     }
 }

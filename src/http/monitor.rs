@@ -9,6 +9,7 @@ use crate::csv::Stepped;
 use crate::event::TrafficPoint;
 use crate::store::Step;
 use crate::time::{SECOND, WallTime};
+use crate::words::words;
 use http_types::StatusCode;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -173,9 +174,12 @@ fn stream(app: &App, nonce: &str) -> Stage {
         Poll::Ready(Next::Event(event)) => carries(&event),
         _ => false,
     };
-    let detail = if passed { "an event was published and read back" } else { "the event did not come back" };
-    let microseconds = crate::time::monotonic().since(began).unsigned_abs();
-    Stage { stage: "stream", passed, microseconds, detail: detail.to_owned() }
+    let detail = if passed {
+        words("an event was published and read back", "een bericht is doorgegeven en weer aangekomen")
+    } else {
+        words("the event did not come back", "het doorgegeven bericht kwam niet aan")
+    };
+    Stage::new("stream", passed, crate::time::monotonic().since(began).unsigned_abs(), detail.into())
 }
 
 /// What a self-test may be asked with: the mark by which the asker knows its own canary again.

@@ -7,6 +7,7 @@ use crate::feeds::compiled::{Compiled, Loader, Source};
 use crate::feeds::{Builder, Category, Feeds, Format, Part, Report};
 use crate::fetch::kept::{self, Stamp, stamp};
 use crate::time::{self, SECOND, WallTime};
+use crate::words::{Sentence, say, words};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -25,7 +26,7 @@ pub struct Lists {
     own: Inside,
     key: u64,
     compiled: Option<Held>,
-    compiled_problem: Option<String>,
+    compiled_problem: Option<Sentence>,
     /// What was made of the files here, when nothing compiled covers them.
     local: Option<Arc<Part>>,
     read: Vec<ListStatus>,
@@ -69,12 +70,22 @@ pub struct ListStatus {
     pub age_seconds: Option<i64>,
     /// What is wrong with it, in words.
     pub problem: Option<String>,
+    /// The same in Dutch.
+    pub problem_nl: Option<String>,
+    /// Both.
+    #[serde(skip)]
+    pub said: Option<Sentence>,
     /// Whether it is fetched, and so should stay young.
     #[serde(skip)]
     pub fetched: bool,
 }
 
 impl ListStatus {
+    fn suffers(&mut self, problem: Option<Sentence>) {
+        (self.problem, self.problem_nl) = Sentence::both(problem.as_ref());
+        self.said = problem;
+    }
+
     fn of(list: &FeedList, report: Report, time: Option<WallTime>) -> Self {
         ListStatus {
             name: list.name(),
@@ -99,7 +110,7 @@ pub struct Loading {
     wanted: Vec<FeedList>,
     file: PathBuf,
     compiled: Option<Held>,
-    compiled_problem: Option<String>,
+    compiled_problem: Option<Sentence>,
     stage: Stage,
     builder: Option<Builder>,
     read: Vec<ListStatus>,
@@ -177,10 +188,14 @@ impl Lists {
         match loading.stamps.compiled {
             same if same == before => {}
             None => (loading.compiled, loading.compiled_problem) = (None, None),
-            Some((_, size)) if size > LARGEST => loading.refuse("is larger than 256 MiB"),
+            Some((_, size)) if size > LARGEST => {
+                loading.refuse(&words("is larger than 256 MiB", "is groter dan 256 MiB").into());
+            }
             Some((_, size)) => match File::open(&self.file) {
                 Ok(file) => loading.stage = Stage::Compiled(file, Box::new(Loader::new(size))),
-                Err(error) => loading.refuse(&format!("cannot be read: {error}")),
+                Err(error) => {
+                    loading.refuse(&say!("cannot be read: {error}", "is niet te lezen: {error}"));
+                }
             },
         }
         Some(loading)
@@ -195,7 +210,7 @@ impl Lists {
         self.read = loading.read;
         for (status, list) in self.read.iter_mut().zip(&self.wanted) {
             if list.url.is_some() && self.compiled_problem.is_some() {
-                status.problem.clone_from(&self.compiled_problem);
+                status.suffers(self.compiled_problem.clone());
             }
         }
         let compiled = self.compiled.iter().flat_map(|held| &held.parts);
@@ -225,23 +240,31 @@ impl Loading {
                     self.compiled_problem = None;
                     return Stage::Local(0, None);
                 }
-                Err(damage) => damage.to_string(),
+                Err(damage) => damage.said(),
             },
             Ok(read) => match loader.push(&piece[..read]) {
                 Ok(()) => return Stage::Compiled(file, loader),
-                Err(damage) => damage.to_string(),
+                Err(damage) => damage.said(),
             },
-            Err(error) => format!("cannot be read: {error}"),
+            Err(error) => say!("cannot be read: {error}", "is niet te lezen: {error}"),
         };
         self.refuse(&problem);
         Stage::Local(0, None)
     }
 
     /// What was loaded before stays.
-    fn refuse(&mut self, why: &str) {
-        let stays = if self.compiled.is_some() { "; what was loaded before stays" } else { "" };
+    fn refuse(&mut self, why: &Sentence) {
+        let stays = if self.compiled.is_some() {
+            words("; what was loaded before stays", "; wat al geladen was blijft")
+        } else {
+            words("", "")
+        };
         let file = self.file.display();
-        self.compiled_problem = Some(format!("{file} {why}: run `netmonitor feeds update`{stays}"));
+        self.compiled_problem = Some(say!(
+            "{file} {why}: run `netmonitor feeds update`{stays}",
+            "{file} {why}: voer `netmonitor feeds update` uit{stays}";
+            why, stays
+        ));
     }
 
     /// What no longer stands in the settings matches nothing.
@@ -273,9 +296,13 @@ impl Loading {
         let status = |list: &FeedList| match source(list) {
             Some(source) => ListStatus::of(list, source.report, Some(source.time)),
             None => {
-                let status = ListStatus::of(list, Report::default(), None);
-                let problem = "was not fetched yet: run `netmonitor feeds update`".to_owned();
-                ListStatus { problem: Some(problem), ..status }
+                let mut status = ListStatus::of(list, Report::default(), None);
+                let problem = words(
+                    "was not fetched yet: run `netmonitor feeds update`",
+                    "is nog niet opgehaald: voer `netmonitor feeds update` uit",
+                );
+                status.suffers(Some(problem.into()));
+                status
             }
         };
         self.read = self.wanted.iter().map(status).collect();
@@ -294,7 +321,9 @@ impl Loading {
             self.read[at] = ListStatus::of(list, Report::default(), time);
             match open(path) {
                 Ok(reader) => return Stage::Local(at + 1, Some(reader)),
-                Err(error) => self.read[at].problem = Some(format!("{}: {error}", path.display())),
+                Err(error) => {
+                    self.read[at].suffers(Some(Sentence::same(format_args!("{}: {error}", path.display()))));
+                }
             }
         }
         Stage::Done
@@ -315,7 +344,7 @@ impl Loading {
             Ok(true) => Stage::Local(next, Some(reader)),
             Ok(false) => self.next_local(next),
             Err(error) => {
-                status.problem = Some(error.to_string());
+                status.suffers(Some(Sentence::same(error)));
                 self.next_local(next)
             }
         }

@@ -17,6 +17,7 @@ use crate::machine::Machine;
 use crate::observe::{ListState, SensorState};
 use crate::store::{Store, StoreError};
 use crate::time::{self, SECOND, Timestamp, WallTime};
+use crate::words::Sentence;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub struct Monitor {
     pub(super) began: Timestamp,
     pub(super) recent: Vec<AlertRecord>,
     pub(super) clock: Clock,
-    pub(super) store_problem: Option<String>,
+    pub(super) store_problem: Option<Sentence>,
     pub(super) lists: Option<Lists>,
     pub(super) settings: Option<InForce>,
     ports: Vec<Port>,
@@ -155,7 +156,7 @@ impl Monitor {
         &mut self,
         number: usize,
         bytes: u64,
-        problem: Option<String>,
+        problem: Option<Sentence>,
         now: Timestamp,
         stats: impl FnOnce() -> LiveStats,
     ) {
@@ -171,7 +172,7 @@ impl Monitor {
             port.shown.dropped = stats.dropped;
         }
         // It may be down first and gone later.
-        port.shown.problem = problem;
+        (port.shown.problem, port.shown.problem_nl) = Sentence::both(problem.as_ref());
         if changed {
             log::info!("{} is {}", port.shown.name, if up { "back" } else { "down" });
             port.shown.up = up;
@@ -236,11 +237,10 @@ impl Monitor {
         match result {
             Ok(()) => self.store_problem = None,
             Err(error) => {
-                let problem = error.to_string();
                 if self.store_problem.is_none() {
-                    log::error!("{problem}");
+                    log::error!("{error}");
                 }
-                self.store_problem = Some(problem);
+                self.store_problem = Some(error.said());
             }
         }
     }
@@ -286,13 +286,13 @@ impl Monitor {
             .iter()
             .map(|list| ListState {
                 name: &list.name,
-                problem: list.problem.as_deref(),
+                problem: list.said.as_ref(),
                 age_hours: list.age_seconds.filter(|_| list.fetched).map(|age| age.unsigned_abs() / 3600),
             })
             .collect();
         self.engine.on_sensor(&SensorState {
             disk_free_bytes: self.system.disk_free_bytes,
-            store_problem: self.store_problem.as_deref(),
+            store_problem: self.store_problem.as_ref(),
             temperature_celsius: self.system.temperature_celsius,
             under_voltage: self.system.under_voltage.unwrap_or(false),
             lists: &lists,

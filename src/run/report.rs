@@ -8,6 +8,7 @@ use crate::detect::{KINDS, Kind};
 use crate::event::{self, Snapshot};
 use crate::store::{AlertFilter, Store};
 use crate::time::{self, SECOND};
+use crate::words::Sentence;
 use serde_json::{Value, json};
 
 /// Rows of each list on the first screen.
@@ -31,7 +32,8 @@ impl Monitor {
         let counters = self.engine.counters();
         let last = self.engine.last_second();
         let interfaces = self.interfaces();
-        let problems: Vec<String> = self.problems().map(|(_, text)| text).collect();
+        let (problems, problems_nl): (Vec<String>, Vec<String>) =
+            self.problems().map(|(_, said)| (said.en, said.nl)).unzip();
         let now =
             if self.mode == "live" { time::wall() } else { self.engine.now().wall(self.engine.offset()) };
         Snapshot {
@@ -40,6 +42,7 @@ impl Monitor {
                 mode: self.mode,
                 status: if problems.is_empty() { "ok" } else { "degraded" },
                 problems,
+                problems_nl,
                 host: self.host.clone(),
                 time: now,
                 started: self.started,
@@ -72,8 +75,10 @@ impl Monitor {
     }
 
     /// Why the monitor is degraded: what kind of trouble, and what it says.
-    fn problems(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let interfaces = self.interfaces().into_iter().filter_map(|i| i.problem);
+    fn problems(&self) -> impl Iterator<Item = (&'static str, Sentence)> {
+        let interfaces = self.interfaces().into_iter();
+        let interfaces =
+            interfaces.filter_map(|i| Sentence::of(i.problem.as_deref(), i.problem_nl.as_deref()));
         let settings = self.settings.as_ref().and_then(|settings| settings.problem.clone());
         let interfaces = interfaces.map(|text| ("interface", text));
         let store = self.store_problem.clone().map(|text| ("store", text));
@@ -92,7 +97,8 @@ impl Monitor {
     pub(super) fn health(&self) -> Value {
         let mut clock = json!(self.clock);
         clock["time"] = json!(time::wall());
-        let problem = |(code, text)| json!({ "code": code, "text": text });
+        let problem =
+            |(code, said): (_, Sentence)| json!({ "code": code, "text": said.en, "text_nl": said.nl });
         let counters = self.engine.counters();
         let rejected: serde_json::Map<String, Value> =
             counters.reasons().map(|(name, count)| (name.to_owned(), count.into())).collect();

@@ -10,12 +10,14 @@ use super::monitor::Monitor;
 use crate::capture::Frame;
 use crate::command::Stage;
 use crate::config::Config;
+use crate::detect::titled;
 use crate::engine::{self, Engine};
 use crate::event::Event;
 use crate::store::Store;
 use crate::table::Caps;
 use crate::time::{self, SECOND, Timestamp};
 use crate::wire::{self, LinkType};
+use crate::words::{Sentence, say, words};
 use serde_json::json;
 
 /// Name in the store of the last canary.
@@ -43,11 +45,17 @@ impl Monitor {
         let interfaces = self.interfaces();
         let up = interfaces.iter().filter(|i| i.up).map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
         let (passed, detail) = match (self.mode, up.is_empty()) {
-            ("live", false) => (true, format!("{up} is listened on")),
-            ("live", true) => (false, "no interface is up".to_owned()),
-            _ => (true, "recorded traffic: nothing is captured".to_owned()),
+            ("live", false) => (true, say!("{up} is listened on", "er wordt meegeluisterd op {up}")),
+            ("live", true) => (false, words("no interface is up", "geen enkele aansluiting werkt").into()),
+            _ => {
+                let recorded = words(
+                    "recorded traffic: nothing is captured",
+                    "opgenomen verkeer: er wordt niet meegeluisterd",
+                );
+                (true, recorded.into())
+            }
         };
-        Stage { stage: "capture", passed, microseconds: 0, detail }
+        Stage::new("capture", passed, 0, detail)
     }
 }
 
@@ -61,35 +69,33 @@ fn frames(config: &Config) -> Vec<Segment> {
 fn parser(frames: &[Segment]) -> Stage {
     let began = time::monotonic();
     let decoded = frames.iter().filter(|frame| wire::decode(LinkType::Ethernet, &frame[..]).is_ok()).count();
-    Stage {
-        stage: "parser",
-        passed: decoded == frames.len(),
-        microseconds: time::monotonic().since(began).unsigned_abs(),
-        detail: format!("{decoded} of {} frames were understood", frames.len()),
-    }
+    let all = frames.len();
+    let detail =
+        say!("{decoded} of {all} frames were understood", "{decoded} van de {all} pakketten zijn begrepen");
+    Stage::new("parser", decoded == all, time::monotonic().since(began).unsigned_abs(), detail)
 }
 
 fn detector(mut config: Config, frames: &[Segment]) -> (Stage, Option<String>) {
     let began = time::monotonic();
-    let stage = |passed, detail| Stage {
-        stage: "detector",
-        passed,
-        microseconds: time::monotonic().since(began).unsigned_abs(),
-        detail,
+    let stage = |passed, detail| {
+        Stage::new("detector", passed, time::monotonic().since(began).unsigned_abs(), detail)
     };
-    let mut note = "";
+    let mut note = words("", "");
     let kind = config.kinds.get_mut(KIND).and_then(toml::Value::as_table_mut);
     if let Some(enabled) = kind.and_then(|kind| kind.get_mut("enabled"))
         && enabled.as_bool() == Some(false)
     {
         *enabled = true.into();
-        note = " (this kind is switched off in the settings; it was tried nevertheless)";
+        note = words(
+            " (this kind is switched off in the settings; it was tried nevertheless)",
+            " (dit soort staat uit in de instellingen; het is toch geprobeerd)",
+        );
     }
     config.detect.allow.clear();
     let settings = engine_settings(&config, engine::Settings::default());
     let mut engine = match Engine::new(engine::Settings { caps: Caps::from_memory(4), ..settings }) {
         Ok(engine) => engine,
-        Err(problem) => return (stage(false, problem.to_string()), None),
+        Err(problem) => return (stage(false, Sentence::same(problem)), None),
     };
     for (at, data) in (0..).zip(frames) {
         engine.on_frame(&Frame {
@@ -107,10 +113,17 @@ fn detector(mut config: Config, frames: &[Segment]) -> (Stage, Option<String>) {
     });
     match alert {
         Some(alert) => {
+            let (kind, sentence) = (titled(alert.kind), &alert.summary);
             let record = serde_json::to_string(&alert.record(engine.offset())).ok();
-            (stage(true, format!("raised {}: {}{note}", alert.kind, alert.summary)), record)
+            (
+                stage(
+                    true,
+                    say!("raised {kind}: {sentence}{note}", "meldde {kind}: {sentence}{note}"; kind, sentence, note),
+                ),
+                record,
+            )
         }
-        None => (stage(false, "nothing was raised".to_owned()), None),
+        None => (stage(false, words("nothing was raised", "er kwam geen melding").into()), None),
     }
 }
 
@@ -118,19 +131,25 @@ fn store(store: &Store, record: &str, live: bool) -> Stage {
     let began = time::monotonic();
     let read = store.set_setting(KEPT, Some(record)).and_then(|()| store.setting(KEPT));
     let same = matches!(&read, Ok(Some(text)) if text == record);
-    Stage {
-        stage: "store",
-        passed: same,
-        microseconds: time::monotonic().since(began).unsigned_abs(),
-        detail: match read {
-            Ok(_) if same && live => "the alert was written durably and read back".to_owned(),
-            Ok(_) if same => {
-                "the alert was kept in memory and read back: this is recorded traffic".to_owned()
-            }
-            Ok(_) => "what was read back is not what was written".to_owned(),
-            Err(error) => error.to_string(),
-        },
-    }
+    let detail = match read {
+        Ok(_) if same && live => words(
+            "the alert was written durably and read back",
+            "de melding is blijvend bewaard en teruggelezen",
+        )
+        .into(),
+        Ok(_) if same => words(
+            "the alert was kept in memory and read back: this is recorded traffic",
+            "de melding is in het geheugen bewaard en teruggelezen: dit is opgenomen verkeer",
+        )
+        .into(),
+        Ok(_) => words(
+            "what was read back is not what was written",
+            "wat is teruggelezen is niet wat er geschreven is",
+        )
+        .into(),
+        Err(error) => error.said(),
+    };
+    Stage::new("store", same, time::monotonic().since(began).unsigned_abs(), detail)
 }
 
 /// A SYN to a port.

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::config::page::{self, Applies, Values};
 use crate::engine;
 use crate::time::{self, WallTime};
+use crate::words::Sentence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub struct InForce {
     changes: Vec<Change>,
     live: bool,
     /// Said until the next change: what was wrong with the page's file.
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Sentence>,
 }
 
 /// One change on the page.
@@ -139,7 +140,7 @@ impl Monitor {
         settings.changes = kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         if settings.live {
             settings.problem = settings.config.set_page_aside(time::wall().secs());
-            settings.problem.iter().for_each(|problem| log::error!("{problem}"));
+            settings.problem.iter().for_each(|problem| log::error!("{}", problem.en));
         }
         self.settings = Some(settings);
     }

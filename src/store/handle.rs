@@ -7,6 +7,7 @@ use super::error::{StoreError, is_corruption};
 use super::schema::{self, Found};
 use super::{alerts, records, series};
 use crate::time::WallTime;
+use crate::words::{say, words};
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -76,7 +77,10 @@ impl Source {
             Fault::Refused(error) => error,
             Fault::Corrupt(why) => StoreError::Failed(
                 self.path.clone(),
-                format!("a new file is damaged too: {why}; replace the card or disk"),
+                say!(
+                    "a new file is damaged too: {why}; replace the card or disk",
+                    "ook een nieuw bestand is beschadigd: {why}; vervang de kaart of schijf"
+                ),
             ),
         })
     }
@@ -88,7 +92,10 @@ impl Source {
             Err(Fault::Refused(error)) => Err(error),
             Err(Fault::Corrupt(why)) => Err(StoreError::Failed(
                 self.path.clone(),
-                format!("damaged ({why}); `netmonitor run` sets it aside and begins a new one"),
+                say!(
+                    "damaged ({why}); `netmonitor run` sets it aside and begins a new one",
+                    "beschadigd ({why}); `netmonitor run` zet het opzij en begint een nieuw"
+                ),
             )),
         }
     }
@@ -120,7 +127,10 @@ impl Source {
                 return Err(Fault::Refused(StoreError::Newer(self.path.clone(), theirs, ours)));
             }
             Found::Foreign => {
-                let what = "this redb file belongs to another program; move it away or set store.path";
+                let what = words(
+                    "this redb file belongs to another program; move it away or set store.path",
+                    "dit redb-bestand is van een ander programma; verplaats het of wijzig store.path",
+                );
                 return Err(Fault::Refused(StoreError::Failed(self.path.clone(), what.into())));
             }
         }

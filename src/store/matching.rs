@@ -22,6 +22,8 @@ pub(super) struct Head<'a> {
     target: Option<Subject>,
     #[serde(borrow)]
     summary: Cow<'a, str>,
+    #[serde(borrow, default)]
+    summary_nl: Cow<'a, str>,
     pub(super) acknowledged: Option<Acknowledgement>,
 }
 
@@ -93,7 +95,7 @@ impl<'a> Matcher<'a> {
                 count: head.count,
                 source: head.source.as_ref(),
                 target: head.target.as_ref(),
-                summary: &head.summary,
+                summary: [&head.summary, &head.summary_nl],
                 acknowledged: acknowledged.is_some(),
             })
     }
@@ -183,6 +185,7 @@ mod tests {
             source: Some(Subject { name: Some(name.into()), ..Subject::ip(ip.parse().expect("ip")) }),
             target: Some(Subject::endpoint("10.0.0.9".parse().expect("ip"), 22)),
             summary: format!("{ip} and {name}"),
+            summary_nl: format!("{ip} en {name}"),
             evidence: serde_json::Map::new(),
             mitre: Vec::new(),
             history: None,
@@ -215,7 +218,7 @@ mod tests {
                 count: record.count,
                 source: record.source.as_ref(),
                 target: record.target.as_ref(),
-                summary: &record.summary,
+                summary: [&record.summary, &record.summary_nl],
                 acknowledged,
             });
             prop_assert_eq!(Matcher::new(&filter).matches(&bytes), wanted);

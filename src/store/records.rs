@@ -5,6 +5,7 @@ use super::handle::{Cause, Handle, Op};
 use super::schema::{DEVICES, HABITS, HIDDEN, LAST_MUTE, META, MUTES, SETTINGS, WRITTEN_BYTES, WRITTEN_DAY};
 use crate::alert::Mute;
 use crate::event::DeviceRecord;
+use crate::words::say;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -29,7 +30,10 @@ impl Handle {
         added.ok_or_else(|| {
             StoreError::Failed(
                 self.path().to_owned(),
-                format!("there are {MUTES_MAX} mutes already; delete one first"),
+                say!(
+                    "there are {MUTES_MAX} mutes already; delete one first",
+                    "er zijn al {MUTES_MAX} dempingen; verwijder er eerst een"
+                ),
             )
         })
     }

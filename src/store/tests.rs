@@ -34,6 +34,7 @@ fn alert(id: u64, seconds: i64) -> AlertRecord {
         }),
         target: Some(Subject::mac("02:00:00:00:00:09".parse().unwrap())),
         summary: format!("Summary \"{id}\" with é"),
+        summary_nl: String::new(),
         evidence: evidence.as_object().unwrap().clone(),
         mitre: vec!["T1046".into()],
         history: None,

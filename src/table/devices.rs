@@ -13,6 +13,9 @@ use crate::event::{
     AskedRecord, DayRecord, DeviceDetails, DeviceRecord, HourRecord, NameRecord, PeerRecord, ServiceRecord,
 };
 use crate::time::{SECOND, Timestamp, WallTime};
+use crate::words::Sentence;
+
+pub use super::name_source::NameSource;
 
 /// Addresses remembered per device; a router or a container host has more, its oldest fall out.
 const MAX_IPS: usize = 8;
@@ -58,37 +61,6 @@ impl DeviceKey {
             DeviceKey::Mac(mac) => Some(*mac),
             DeviceKey::Ip(_) => None,
         }
-    }
-}
-
-/// Where a name was seen; ordered by how much it tells, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NameSource {
-    /// The name that a service of it shows to people.
-    Friendly,
-    /// The host name a device asked DHCP for.
-    Dhcp,
-    /// The name it answers to in mDNS.
-    Mdns,
-    /// Its NetBIOS name.
-    Nbns,
-    /// Its LLMNR name.
-    Llmnr,
-}
-
-impl NameSource {
-    fn name(self) -> &'static str {
-        match self {
-            NameSource::Friendly => "friendly",
-            NameSource::Dhcp => "dhcp",
-            NameSource::Mdns => "mdns",
-            NameSource::Nbns => "nbns",
-            NameSource::Llmnr => "llmnr",
-        }
-    }
-    fn parse(name: &str) -> Option<Self> {
-        use NameSource::*;
-        [Friendly, Dhcp, Mdns, Nbns, Llmnr].into_iter().find(|s| s.name() == name)
     }
 }
 
@@ -142,8 +114,8 @@ pub struct Device {
     bytes_in_today: u64,
     bytes_out_today: u64,
     activity: Option<Box<Activity>>,
-    kind: Option<Box<(kinds::Kind, String)>>,
-    macs_why: Option<Box<str>>,
+    kind: Option<Box<(kinds::Kind, Sentence)>>,
+    macs_why: Option<Box<Sentence>>,
     turns: u8,
     turned_at: Timestamp,
     name: Option<Box<str>>,
@@ -314,7 +286,7 @@ impl Device {
     }
 
     /// `other`, met later under another station address, turned out to be this device.
-    pub fn absorb(&mut self, other: Device, why: &str) {
+    pub fn absorb(&mut self, other: Device, why: Sentence) {
         self.takes(other.mac);
         (self.turns, self.turned_at) = (0, other.first_at);
         self.last_at = self.last_at.max(other.last_at);
@@ -329,7 +301,7 @@ impl Device {
         self.count(other.hour, 0, 0);
         self.bytes_in_today += other.bytes_in_today;
         self.bytes_out_today += other.bytes_out_today;
-        self.macs_why = Some(why.into());
+        self.macs_why = Some(Box::new(why));
         (self.unjudged, self.dirty) = (true, true);
     }
 
@@ -424,10 +396,13 @@ impl Device {
         };
         let system =
             traits::system(self.traits.first(Source::DhcpClass), self.traits.first(Source::DhcpOptions));
+        let (macs_why, macs_why_nl) = Sentence::both(self.macs_why.as_deref());
+        let (kind_why, kind_why_nl) = Sentence::both(self.kind.as_ref().map(|k| &k.1));
         DeviceRecord {
             id: key.id(),
             macs: self.stations(key).iter().map(MacAddr::to_string).collect(),
-            macs_why: self.macs_why.as_deref().map(str::to_owned),
+            macs_why,
+            macs_why_nl,
             ips: self.ips.iter().map(Ip::to_string).collect(),
             label: self.shown().map_or_else(fallback, str::to_owned),
             name: self.name.as_deref().map(str::to_owned),
@@ -435,7 +410,8 @@ impl Device {
             vendor: vendor.map(str::to_owned),
             random_mac: self.stations(key).first().is_some_and(|mac| mac.is_local()),
             kind: self.kind.as_ref().map_or("unknown", |k| k.0.name()).to_owned(),
-            kind_why: self.kind.as_ref().map(|k| k.1.clone()),
+            kind_why,
+            kind_why_nl,
             routes: Some(self.routes),
             system: system.map(str::to_owned),
             first_seen: self.first_seen,
@@ -532,16 +508,18 @@ impl Device {
         };
         device.names = record.names.iter().filter_map(name).take(MAX_NAMES).collect();
         device.routes = record.routes.unwrap_or(record.kind == "router");
-        let why = record.kind_why.clone().unwrap_or_default();
+        let why = Sentence::of(record.kind_why.as_deref(), record.kind_why_nl.as_deref()).unwrap_or_default();
         device.kind = kinds::Kind::parse(&record.kind).map(|kind| Box::new((kind, why)));
-        device.unjudged = device.kind.is_none();
+        // Records of before there was Dutch are judged anew, for the words.
+        device.unjudged = device.kind.is_none() || record.kind_why_nl.is_none();
         device.name = record.name.as_deref().map(Into::into);
         device.notes = record.notes.as_str().into();
         device.important = record.important;
         device.known = record.known.unwrap_or(record.name.is_some() || record.important);
         device.mac = macs.first().copied().unwrap_or(MacAddr::NONE);
         device.macs = if macs.len() > 1 { macs } else { Vec::new() };
-        device.macs_why = record.macs_why.as_deref().map(Into::into);
+        device.macs_why =
+            Sentence::of(record.macs_why.as_deref(), record.macs_why_nl.as_deref()).map(Box::new);
         device.restore_details(record);
         device.dirty = false;
         Some((key, device))

@@ -14,6 +14,7 @@ use super::traits::{self, Source};
 use crate::addr::MacAddr;
 use crate::time::{SECOND, Timestamp};
 use crate::wire::dhcp;
+use crate::words::{Sentence, say};
 
 /// Searches for a device's former self, per second.
 const MAX_JOINS: u32 = 16;
@@ -41,7 +42,7 @@ pub enum Change {
         /// The new address.
         mac: MacAddr,
         /// In words.
-        why: String,
+        why: Sentence,
     },
     /// It asks DHCP as another system and under another name than before, and never did so.
     Identity(Box<Faces>),
@@ -212,8 +213,13 @@ impl Known {
         let at = self.devices.find(&old_key)?;
         let ips = absorbed.ips.clone();
         let device = self.devices.at_mut(at)?;
-        let why = format!("{why}; {} was silent when {mac} came", device.mac);
-        device.absorb(absorbed, &why);
+        let why = say!(
+            "{why}; {} was silent when {mac} came",
+            "{why}; {} was stil toen {mac} verscheen",
+            device.mac;
+            why
+        );
+        device.absorb(absorbed, why.clone());
         for ip in ips {
             if let Some(host) = self.hosts.get_mut(&ip) {
                 host.device = Some(at);
@@ -224,7 +230,7 @@ impl Known {
     }
 
     /// The one device that `new` can have been before, and why.
-    fn former_self(&self, key: DeviceKey, new: &Device) -> Option<(DeviceKey, String)> {
+    fn former_self(&self, key: DeviceKey, new: &Device) -> Option<(DeviceKey, Sentence)> {
         let others = self.devices.iter().filter(|(k, _)| **k != key);
         let mut fits = others.filter_map(|(k, old)| Some((*k, old, same(new, old)?)));
         let (old_key, old, why) = fits.next()?;
@@ -272,21 +278,25 @@ impl Known {
 }
 
 /// Why both may be one device; `None` when nothing says so.
-fn same(new: &Device, old: &Device) -> Option<String> {
+fn same(new: &Device, old: &Device) -> Option<Sentence> {
     let (n, o) = (&new.traits, &old.traits);
     if let Some(id) = n.of(Source::Id).find(|id| o.of(Source::Id).any(|other| other == *id)) {
-        return Some(format!("both have the identifier {id}"));
+        return Some(say!("both have the identifier {id}", "beide hebben het kenmerk {id}"));
     }
     let equal = |source| n.first(source) == o.first(source);
     let (name, options) = (new.name_from(NameSource::Dhcp), n.first(Source::DhcpOptions));
     let asks_alike = equal(Source::DhcpOptions) && equal(Source::DhcpClass);
     if !name.is_empty() && !options.is_empty() && asks_alike && name == old.name_from(NameSource::Dhcp) {
-        return Some(format!("both ask DHCP under the name {name} for the options {options}"));
+        return Some(say!(
+            "both ask DHCP under the name {name} for the options {options}",
+            "beide vragen via DHCP onder de naam {name} om de opties {options}"
+        ));
     }
     let name = new.name_from(NameSource::Mdns);
     let contradicts = !options.is_empty() && !o.first(Source::DhcpOptions).is_empty() && !asks_alike;
     let own = !traits::is_default_name(name) && name == old.name_from(NameSource::Mdns);
-    (own && !contradicts).then(|| format!("both answer to the mDNS name {name}"))
+    (own && !contradicts)
+        .then(|| say!("both answer to the mDNS name {name}", "beide luisteren naar de mDNS-naam {name}"))
 }
 
 #[cfg(test)]

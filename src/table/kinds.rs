@@ -5,6 +5,7 @@
 //! kinds alike, it is unknown.
 
 use super::traits::Source;
+use crate::words::{Sentence, say, words};
 
 /// Weight from which a kind is said.
 const ENOUGH: u32 = 3;
@@ -235,7 +236,7 @@ static RULES: &[Rule] = &[
 ];
 
 /// The verdict on a device, with what it rests on; `None` when the evidence is thin or speaks for two kinds alike.
-pub fn judge(evidence: &[Evidence<'_>]) -> Option<(Kind, String)> {
+pub fn judge(evidence: &[Evidence<'_>]) -> Option<(Kind, Sentence)> {
     let mut weights = [0u32; Kind::ALL.len()];
     let mut fits: Vec<(&Rule, &Evidence<'_>)> = Vec::new();
     for rule in RULES {
@@ -252,8 +253,8 @@ pub fn judge(evidence: &[Evidence<'_>]) -> Option<(Kind, String)> {
     let kind = Kind::ALL.iter().copied().find(|kind| weights[*kind as usize] == best)?;
     fits.retain(|(rule, _)| rule.1 == kind);
     fits.sort_by_key(|(rule, _)| std::cmp::Reverse(rule.2));
-    let told: Vec<String> = fits.iter().take(TOLD).map(|(_, piece)| sentence(piece)).collect();
-    Some((kind, told.join("; ")))
+    let told: Vec<Sentence> = fits.iter().take(TOLD).map(|(_, piece)| sentence(piece)).collect();
+    Some((kind, Sentence::list(&told, "; ")))
 }
 
 impl Rule {
@@ -278,26 +279,27 @@ fn has_word(text: &[u8], word: &[u8]) -> bool {
     })
 }
 
-fn sentence((clue, text): &Evidence<'_>) -> String {
+fn sentence((clue, text): &Evidence<'_>) -> Sentence {
     match clue {
-        Clue::Routes => "carries the traffic of outside addresses".to_owned(),
-        Clue::Vendor => format!("made by {text}"),
-        Clue::Port => format!("answers on {text}"),
-        Clue::Name => format!("is called {text}"),
-        Clue::Trait(source) => {
-            let what = match source {
-                Source::DhcpClass => "says to DHCP that it is",
-                Source::DhcpOptions => "asks DHCP for options",
-                Source::Service => "offers",
-                Source::Model => "says that its model is",
-                Source::Category => "announces itself as",
-                Source::Server => "announces the software",
-                Source::Agent => "browses as",
-                Source::Ssh => "runs",
-                Source::Id | Source::Tls => "has",
-            };
-            format!("{what} {text}")
-        }
+        Clue::Routes => words(
+            "carries the traffic of outside addresses",
+            "geeft verkeer van adressen buiten dit netwerk door",
+        )
+        .into(),
+        Clue::Vendor => say!("made by {text}", "gemaakt door {text}"),
+        Clue::Port => say!("answers on {text}", "antwoordt op {text}"),
+        Clue::Name => say!("is called {text}", "heet {text}"),
+        Clue::Trait(source) => match source {
+            Source::DhcpClass => say!("says to DHCP that it is {text}", "meldt zich via DHCP als {text}"),
+            Source::DhcpOptions => say!("asks DHCP for options {text}", "vraagt via DHCP om opties {text}"),
+            Source::Service => say!("offers {text}", "biedt {text} aan"),
+            Source::Model => say!("says that its model is {text}", "zegt dat het model {text} is"),
+            Source::Category => say!("announces itself as {text}", "kondigt zich aan als {text}"),
+            Source::Server => say!("announces the software {text}", "noemt als software {text}"),
+            Source::Agent => say!("browses as {text}", "surft als {text}"),
+            Source::Ssh => say!("runs {text}", "draait {text}"),
+            Source::Id | Source::Tls => say!("has {text}", "heeft {text}"),
+        },
     }
 }
 
@@ -315,7 +317,14 @@ mod tests {
             [(Clue::Vendor, "Hewlett Packard"), (SERVICE, "_ipp._tcp"), (MODEL, "HP LaserJet M404dn")];
         assert_eq!(
             judge(&printer),
-            Some((Printer, "says that its model is HP LaserJet M404dn; offers _ipp._tcp".to_owned()))
+            Some((
+                Printer,
+                words(
+                    "says that its model is HP LaserJet M404dn; offers _ipp._tcp",
+                    "zegt dat het model HP LaserJet M404dn is; biedt _ipp._tcp aan"
+                )
+                .into()
+            ))
         );
         assert_eq!(
             kind(&[(Clue::Vendor, "Sonos"), (CATEGORY, "upnp ZonePlayer"), (CATEGORY, "upnp MediaRenderer")]),

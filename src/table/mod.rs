@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod identity;
 pub mod kinds;
 pub mod known;
+mod name_source;
 pub mod reach;
 pub mod reassembly;
 pub mod stream;

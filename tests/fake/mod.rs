@@ -11,6 +11,7 @@ use netmonitor::event::{
 use netmonitor::http::{self, App, AuthMode, Limits, Setup};
 use netmonitor::store::{Options, Store, StoreStats};
 use netmonitor::time::{self, WallTime};
+use netmonitor::words::Sentence;
 use smol::LocalExecutor;
 use smol::channel::Receiver;
 use std::net::SocketAddr;
@@ -133,15 +134,10 @@ async fn obey(orders: Receiver<Command>) {
             Command::Settings(reply) => reply(settings()),
             Command::OrderSettings(.., reply) => reply(Err(SettingsRefusal::NotLive)),
             Command::SelfTest(_, reply) => reply(vec![
-                Stage {
-                    stage: "capture",
-                    passed: true,
-                    microseconds: 0,
-                    detail: "eth0 is listened on".into(),
-                },
-                Stage { stage: "parser", passed: true, microseconds: 3, detail: "decoded".into() },
-                Stage { stage: "detector", passed: true, microseconds: 2, detail: "found".into() },
-                Stage { stage: "store", passed: true, microseconds: 900, detail: "kept".into() },
+                Stage::new("capture", true, 0, Sentence::same("eth0 is listened on")),
+                Stage::new("parser", true, 3, Sentence::same("decoded")),
+                Stage::new("detector", true, 2, Sentence::same("found")),
+                Stage::new("store", true, 900, Sentence::same("kept")),
             ]),
         }
     }
@@ -384,6 +380,7 @@ pub fn alert(id: u64) -> AlertRecord {
         }),
         target: Some(Subject::endpoint("192.168.1.250".parse().expect("an address"), 22)),
         summary: format!("invented alert {id}"),
+        summary_nl: format!("verzonnen melding {id}"),
         evidence,
         mitre: vec!["T1046".into()],
         history: (!id.is_multiple_of(3)).then(|| HistoryRecord {

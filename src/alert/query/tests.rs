@@ -33,7 +33,10 @@ fn matches(text: &str) -> bool {
         count: 120,
         source: Some(&tv),
         target: Some(&camera),
-        summary: "192.168.1.20 tried 25 ports, see http://example.org/a",
+        summary: [
+            "192.168.1.20 tried 25 ports, see http://example.org/a",
+            "192.168.1.20 probeerde 25 poorten",
+        ],
         acknowledged: false,
     })
 }
