@@ -1,7 +1,7 @@
 // Talks to the server. Every failure becomes an `ApiError` with words for a person.
 
 import { below } from "./base.js";
-import { has, lang, t } from "./i18n.js";
+import { has, t } from "./i18n.js";
 
 /** What went wrong: `status` 0 when the server was not reached; `fields` names what is wrong with each of several. */
 export class ApiError extends Error {
@@ -16,14 +16,12 @@ let onExpired = () => {};
 /** Called when an answer says that there is no session (any more). */
 export const whenExpired = (f) => (onExpired = f);
 
-// In the language of the page where a person may well meet it; as the monitor says it otherwise.
+// In the language of the page; a code that has no words is told as the monitor says it.
 function inWords({ code, message }) {
   // With a wrong code of a telephone the monitor tells its clock: a clock that is off is why most are wrong.
   const time = /clock of this monitor says ([^)]*)/.exec(message)?.[1];
-  const id = `said.${code}${time ? ".clock" : ""}`;
-  if (has(id)) return t(id, { time });
-  // The monitor speaks English, and exactly; a Dutch page says it by the code.
-  return lang() === "nl" && has(`refusal.${code}`) ? t(`refusal.${code}`, { message }) : message;
+  const id = `refusal.${code}${time ? ".clock" : ""}`;
+  return has(id) ? t(id, { time, message }) : message;
 }
 
 async function problem(response) {

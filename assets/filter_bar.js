@@ -190,7 +190,7 @@ export function filterBar(filter, changed) {
       filter.range = r === "own" ? "" : r;
       if (r !== "own") filter.since = filter.until = "";
     };
-    const buttons = segments(t("range"), ["", ...Object.keys(RANGES), "own"], pressed, words, choose);
+    const buttons = segments(t("range.time"), ["", ...Object.keys(RANGES), "own"], pressed, words, choose);
     if (pressed !== "own") return [buttons];
     const field = (key) => {
       const at = h("input", { type: "datetime-local", value: local(filter[key]), onchange: () => set(key, at.value) });

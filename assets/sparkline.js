@@ -19,7 +19,7 @@ function bars(counts, height) {
 export function historyWords({ step_seconds: step, counts }) {
   const most = Math.max(...counts);
   const span = duration(counts.length * step);
-  return t("history.alt", { most: count(most), step: duration(step), span });
+  return t("spark.alt", { most: count(most), step: duration(step), span });
 }
 
 /** A small picture of an alert's history; null when it was seen once. */
@@ -45,8 +45,8 @@ export function historyChart(alert) {
     h(
       "table",
       { class: "unseen" },
-      h("caption", {}, t("history.table", { step: duration(history.step_seconds) })),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("history.from")), h("th", { scope: "col" }, t("history.times")))),
+      h("caption", {}, t("spark.table", { step: duration(history.step_seconds) })),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("spark.from")), h("th", { scope: "col" }, t("spark.times")))),
       h("tbody", {}, history.counts.map(row)),
     ),
   );

@@ -211,7 +211,7 @@ export function settingsView(view) {
 
   function fixedWords(setting) {
     if (page.answer.live && !may()) return "";
-    return setting.fixed ? t(`fixed.${setting.fixed}`, { from: setting.from }) : "";
+    return setting.fixed && setting.fixed !== "not_live" ? t(`fixed.${setting.fixed}`, { from: setting.from }) : "";
   }
 
   // `undefined` forgets the draft, `null` asks for what is so without the page.

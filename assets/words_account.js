@@ -211,42 +211,4 @@ export default {
     "That name and password do not go together.",
     "Die naam en dat wachtwoord horen niet bij elkaar.",
   ],
-  "said.logins_busy": [
-    "Many are logging in just now. Try again in a moment.",
-    "Er loggen nu velen in. Probeer het zo opnieuw.",
-  ],
-  "said.wrong_password": ["That is not the password.", "Dat is niet het wachtwoord."],
-  "said.wrong_code": [
-    "That is not the claim code; the monitor shows it when it starts.",
-    "Dat is niet de eigendomscode; de monitor toont die als hij start.",
-  ],
-  "said.wrong_code.clock": [
-    "That is not the code of now. The clock of this monitor: {time}.",
-    "Dat is niet de code van nu. De klok van deze monitor: {time}.",
-  ],
-  "said.code_used.clock": [
-    "That code was used already. Wait for the next one.",
-    "Die code is al gebruikt. Wacht op de volgende.",
-  ],
-  "said.clock_not_set": [
-    "The clock of this monitor is not set yet, so codes cannot be checked. Use a recovery code, or wait a moment.",
-    "De klok van deze monitor staat nog niet goed, dus codes zijn niet te controleren. Gebruik een herstelcode, of wacht even.",
-  ],
-  "said.nothing_offered": [
-    "Begin anew: the key that was shown has lapsed.",
-    "Begin opnieuw: de getoonde sleutel is vervallen.",
-  ],
-  "said.name_taken": ["Another account has this name.", "Een ander account heeft deze naam al."],
-  "said.too_many_accounts": [
-    "There is room for 64 viewers. Delete one first.",
-    "Er is plaats voor 64 kijkers. Verwijder er eerst een.",
-  ],
-  "said.too_many_tokens": [
-    "There are 32 tokens already. Delete one first.",
-    "Er zijn al 32 sleutels. Verwijder er eerst een.",
-  ],
-  "said.read_only": [
-    "This log-in may look but not change anything.",
-    "Met deze inlog kunt u kijken, maar niets wijzigen.",
-  ],
 };

@@ -95,7 +95,6 @@ export default {
     "Cannot be changed here: the command line wins over this page.",
     "Hier niet te wijzigen: de opdrachtregel gaat voor deze pagina.",
   ],
-  "fixed.not_live": ["", ""],
   "who.local": ["a program on this machine", "een programma op deze machine"],
   "who.administrator": ["the administrator", "de beheerder"],
   "unit.s": ["s", "s"],

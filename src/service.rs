@@ -4,9 +4,10 @@
 use rustix::fs::Mode;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::Permissions;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -126,10 +127,12 @@ pub fn open_socket(dir: &Path, shared: bool) -> io::Result<Socket> {
         Err(_) => {}
     }
     let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    // Before it has a name, so that nobody can come in between. Linux gives the file this mode.
-    let group = if shared { Mode::RGRP | Mode::WGRP } else { Mode::empty() };
-    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR | group)?;
+    // Before it has a name, so that nobody can come in between. Linux gives the file this mode, less the umask.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
+    if shared {
+        std::fs::set_permissions(&path, Permissions::from_mode(0o660))?;
+    }
     net::listen(&socket, BACKLOG)?;
     Ok(Socket { listener: socket.into(), path })
 }
@@ -148,7 +151,6 @@ mod tests {
 
     #[test]
     fn a_claim_code_is_for_its_owner_alone_and_goes_away() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("temporary folder");
         let path = keep_claim_code(&dir.path().join("run"), "ABCD-EFGH").expect("written");
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
@@ -158,7 +160,6 @@ mod tests {
 
     #[test]
     fn the_socket_is_for_its_owner_or_its_group_and_a_dead_ones_file_is_replaced_and_a_live_ones_kept() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("temporary folder");
         let run = dir.path().join("run");
         std::fs::create_dir_all(&run).expect("a folder");

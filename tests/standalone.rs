@@ -6,7 +6,6 @@
 #![cfg(all(feature = "live", feature = "store", feature = "http"))]
 
 mod client;
-#[allow(dead_code, reason = "two processes have another shape than one")]
 mod lab;
 mod traffic;
 
@@ -117,7 +116,7 @@ fn answers(headers: &str) -> Vec<(String, u16, String, BTreeSet<String>)> {
     }
     for path in ["/api/dashboard", "/", "/api/kinds", "/healthz", "/login"] {
         let answer = client::ask(dashboard(), "HEAD", path, headers, None);
-        let length = answer.header("content-length") != "0" && answer.header("content-length") != "";
+        let length = answer.header("content-length") != "0" && !answer.header("content-length").is_empty();
         all.push((format!("HEAD {path}"), answer.status, length.to_string(), BTreeSet::new()));
     }
     all
