@@ -22,7 +22,8 @@ export function sentenceOf(alert) {
       const alone = new RegExp(`(^|[^0-9a-f:.])${address.replaceAll(".", "\\.")}(?![0-9a-f:]|\\.[0-9])`, "gu");
       const named = words.replace(alone, (_, before) => before + called);
       if (named === words) continue;
-      words = named;
+      // "10.0.0.5 (name)" needs its name once.
+      words = named.replaceAll(`${called} (${called})`, called);
       break;
     }
   }
