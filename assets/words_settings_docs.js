@@ -58,6 +58,10 @@ const DUTCH = {
   "capture.exclude_self": "Of het verkeer tussen dit dashboard en zijn kijkers wordt weggelaten: het zou zichzelf laten zien.",
 };
 
+/** In which language `settingDoc` answers. */
+export const docLang = (setting, lang) =>
+  lang === "nl" && !setting.key.endsWith(".enabled") && !Object.hasOwn(DUTCH, setting.key) ? "en" : lang;
+
 /** What a setting means, in a language; English where there is no Dutch. */
 export function settingDoc(setting, lang) {
   if (lang === "nl") {
