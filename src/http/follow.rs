@@ -145,6 +145,10 @@ async fn subscribed(front: &Front) -> Result<()> {
     let passing = async {
         loop {
             let event = within(SILENT, events.next()).await?;
+            // Whoever is owed older ones gets them first: this one comes again, after those.
+            if front.link().owed.is_some() {
+                return Err(ErrorKind::Interrupted.into());
+            }
             if !pass(front, event)? {
                 return Ok(());
             }
