@@ -305,7 +305,8 @@ fn every_counter_of_a_real_monitor_has_words() {
 fn gather(value: &Value, path: &str, names: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
-            for (key, value) in map {
+            // What ends so is the Dutch of the sentence beside it.
+            for (key, value) in map.iter().filter(|(key, _)| !key.ends_with("_nl")) {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 gather(value, &path, names);
             }

@@ -454,14 +454,21 @@ fn kill_either_again_and_again(kills: u64) {
         let newest = told.last().copied().unwrap_or_default();
         let missed: Vec<&u64> =
             stored.iter().filter(|id| **id > since && **id <= newest && !told.contains(id)).collect();
-        assert!(missed.is_empty(), "committed and not told: {missed:?} of {} stored", stored.len());
+        let around = missed.first().map(|first| browser.around(**first));
+        assert!(missed.is_empty(), "committed and not told: {missed:?}; {}", around.unwrap_or_default());
         let behind = stored.last().copied().unwrap_or_default().saturating_sub(newest);
         assert!(behind < 50, "{behind} alerts behind");
         assert!(told.len() as u64 > kills, "hardly anything was told: {}", told.len());
         let left_out =
             browser.events().iter().filter(|e| e.data["detail"] == "older_alerts_left_out").count();
         assert_eq!(left_out, 0, "resuming was cut short");
-        println!("{} of {} alerts told, over {} streams", told.len(), stored.len(), browser.connections());
+        let lagged = browser.events().iter().filter(|e| e.data["lagged"].is_u64()).count();
+        println!(
+            "{} of {} alerts told, over {} streams; too slow itself {lagged} times",
+            told.len(),
+            stored.len(),
+            browser.connections()
+        );
     }
 }
 

@@ -206,14 +206,15 @@ impl Front {
         }
     }
 
-    /// The alerts that a viewer missed, encoded. Where the monitor cannot tell, they come once it is back.
-    async fn missed(&self, last: u64) -> Vec<u8> {
+    /// The alerts that a viewer missed, encoded. Where the monitor cannot tell, nothing: they come once it is back, and
+    /// before any that came since.
+    async fn missed(&self, last: u64) -> Option<Vec<u8>> {
         if !self.away() {
             let question = Question::new("GET", &format!("/api/events?once=true&last_event_id={last}"));
             if let Ok(told) = self.ask(&question.header("host", "localhost")).await
                 && told.head.status == 200
             {
-                return told.body;
+                return Some(told.body);
             }
         }
         self.link().owe(last);
@@ -221,7 +222,7 @@ impl Front {
         if !self.away() {
             let _ = self.hurry.0.try_send(());
         }
-        Vec::new()
+        None
     }
 
     /// This process's own counters.
@@ -448,11 +449,16 @@ async fn events(request: Request<State>) -> Answer {
     let front = request.state();
     let seat = Seat::take(&front.hall)?;
     // As in the monitor: the place in the ring first, then what was missed.
-    let reader = front.hall.bus.subscribe();
+    let mut reader = front.hall.bus.subscribe();
     let missed = match asked.last {
         Some(last) => front.missed(last).await,
-        None => Vec::new(),
+        None => Some(Vec::new()),
     };
+    // What came while it was asked in vain is newer than what is owed: told first, it would be resumed after.
+    let missed = missed.unwrap_or_else(|| {
+        reader = front.hall.bus.subscribe();
+        Vec::new()
+    });
     let (away, newest) = front.link().now();
     let status = away.map_or_else(|| Status::new("live"), follow::away_status);
     let status = status.event(newest.and_then(|newest| asked.begin(newest)));
