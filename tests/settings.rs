@@ -291,6 +291,8 @@ fn every_counter_of_a_real_monitor_has_words() {
         };
         let missing: Vec<String> = names
             .iter()
+            // The Dutch of another stands under its name.
+            .filter(|path| !path.ends_with("_nl"))
             .flat_map(|path| ["health", "why"].map(|start| (start, path)))
             .filter(|(start, path)| !known(start, path))
             .map(|(start, path)| format!("{start}.{path}"))

@@ -19,10 +19,9 @@ use http_types::headers::{HeaderName, HeaderValue};
 use http_types::{Method, StatusCode, Version};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
+use smol::Timer;
 use smol::channel::{Receiver, Sender};
-use smol::{LocalExecutor, Timer};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -101,10 +100,24 @@ impl Front {
         })
     }
 
-    /// Follows the monitor and looks after streams, each in a task of its own.
-    pub fn start(self: &Arc<Self>, executor: &Rc<LocalExecutor<'static>>) {
-        executor.spawn(follow::follow(self.clone())).detach();
-        executor.spawn(review(self.clone())).detach();
+    /// Follows the monitor, for ever.
+    pub async fn follow(self: Arc<Self>) {
+        follow::follow(self).await;
+    }
+
+    /// Ends streams whose session ended, for ever.
+    pub async fn review(self: Arc<Self>) {
+        loop {
+            Timer::after(REVIEW).await;
+            for (key, verdict) in self.verdicts.due(self.away()) {
+                match self.upstream.ask(&verdict.question, PATIENCE).await {
+                    Ok(told) if told.head.status == 200 => verdict.renew(),
+                    Ok(told) if told.head.status < 500 => self.verdicts.drop(&key),
+                    // Away: what held goes on to hold.
+                    _ => break,
+                }
+            }
+        }
     }
 
     /// Says good-bye to viewers and ends [`super::serve`].
@@ -493,19 +506,4 @@ async fn metrics(request: Request<State>) -> Answer {
         told.body.extend_from_slice(text.as_bytes());
     }
     Ok(relay(told, false))
-}
-
-/// Ends streams whose session ended, for ever.
-async fn review(front: Arc<Front>) {
-    loop {
-        Timer::after(REVIEW).await;
-        for (key, verdict) in front.verdicts.due(front.away()) {
-            match front.upstream.ask(&verdict.question, PATIENCE).await {
-                Ok(told) if told.head.status == 200 => verdict.renew(),
-                Ok(told) if told.head.status < 500 => front.verdicts.drop(&key),
-                // Away: what held goes on to hold.
-                _ => break,
-            }
-        }
-    }
 }

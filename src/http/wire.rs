@@ -106,12 +106,10 @@ pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
 /// Accepts and answers until the site is shut down; returns when the last connection has ended, 0.8 s later at most.
 /// Each connection is a task of its own on `executor`.
 pub async fn serve(executor: Executor, listener: Async<TcpListener>, site: impl Into<Site>) {
-    let shared = Shared::new(executor.clone(), site.into());
+    let shared = Shared::new(executor, site.into());
     let hall = &shared.site.hall;
-    let heart = executor.spawn(sse::heartbeat(hall.clone()));
-    accept_all(&shared, &listener).or(hall.stopping()).await;
+    accept_all(&shared, &listener).or(sse::heartbeat(hall)).or(hall.stopping()).await;
     drop(listener);
-    heart.cancel().await;
     let ended = async {
         while hall.counts.connections.load(Relaxed) > 0 {
             Timer::after(Duration::from_millis(10)).await;
@@ -127,9 +125,8 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, site: impl 
 /// Answers programs on this machine until [`App::shutdown`]: no session, no `Host` needed. Who may open the socket is
 /// for its file mode to say.
 pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app: Arc<App>) {
-    let shared = Shared::new(executor.clone(), app.into());
+    let shared = Shared::new(executor, app.into());
     let hall = &shared.site.hall;
-    executor.spawn(sse::heartbeat(hall.clone())).detach();
     let accept = async {
         let mut trouble = Trouble::default();
         loop {
@@ -139,7 +136,7 @@ pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app:
             }
         }
     };
-    accept.or(hall.stopping()).await;
+    accept.or(sse::heartbeat(hall)).or(hall.stopping()).await;
 }
 
 async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {

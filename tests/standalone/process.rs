@@ -44,7 +44,7 @@ impl Side {
     fn start(folder: &Path, arguments: &[&str], mode: &str, environment: &[(&str, &str)]) -> Side {
         let log = folder.join(format!("{}.log", arguments[0]));
         let kept = File::options().create(true).append(true).open(&log).expect("a file");
-        let child = Command::new(lab::BINARY)
+        let child = Command::new(lab::binary())
             .args(arguments)
             .env("DASHBOARD_SERVER", mode)
             .env("NETMONITOR_STORE_PATH", folder.join("store.redb"))
