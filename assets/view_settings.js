@@ -11,7 +11,7 @@ import { badge, dialog, empty, toast } from "./parts.js";
 import { alarmTest } from "./selftest.js";
 import { settingInput, valueWords } from "./setting_input.js";
 import { may, now, state, stop } from "./state.js";
-import { docLang, settingDoc } from "./words_settings_docs.js";
+import { settingDoc } from "./words_settings_docs.js";
 
 // General sections, in the order of the page; the kinds of alerts come after them.
 const SECTIONS = ["network", "devices", "detect", "store", "feeds", "log", "dashboard", "capture"];
@@ -176,7 +176,7 @@ export function settingsView(view) {
         { class: "setting-words" },
         h("label", { for: id }, title(setting)),
         marks,
-        h("p", { class: "muted fine", id: `${id}-doc`, lang: docLang(setting, lang()) }, settingDoc(setting, lang())),
+        h("p", { class: "muted fine", id: `${id}-doc` }, settingDoc(setting, lang())),
         h(
           "p",
           { class: "fine source" },
