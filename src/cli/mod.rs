@@ -11,6 +11,7 @@ mod local;
 mod password;
 mod replay;
 mod run;
+mod units;
 
 use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
@@ -46,6 +47,7 @@ enum Command {
     Password(password::Password),
     Export(export::Export),
     Feeds(feeds::Feeds),
+    Units(units::Units),
 }
 
 /// Runs the command that the arguments name.
@@ -84,6 +86,7 @@ fn start(command: Command) -> Outcome {
         Command::Password(command) => command.start(),
         Command::Export(command) => command.start(),
         Command::Feeds(command) => command.start(),
+        Command::Units(command) => command.start(),
     }
 }
 

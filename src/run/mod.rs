@@ -434,7 +434,8 @@ async fn follow_lists(monitor: Rc<RefCell<Monitor>>) {
     }
 }
 
-/// Brings the second, the snapshot, and systemd's watchdog.
+/// Brings the second and the snapshot. Feeds systemd's watchdog as long as every interface gets its turns: a monitor that
+/// no longer captures shall not look alive because its clock ticks.
 async fn tick(monitor: Rc<RefCell<Monitor>>) {
     let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
     let watchdog = service::watchdog_interval();
@@ -442,7 +443,9 @@ async fn tick(monitor: Rc<RefCell<Monitor>>) {
     while seconds.next().await.is_some() {
         let now = time::monotonic();
         monitor.borrow_mut().on_second(now);
-        if watchdog.is_some_and(|every| now.since(fed).unsigned_abs() >= every.as_micros() as u64) {
+        let due =
+            watchdog.is_some_and(|every| u128::from(now.since(fed).unsigned_abs()) >= every.as_micros());
+        if due && monitor.borrow().had_turns_since(fed) {
             service::notify("WATCHDOG=1");
             fed = now;
         }
