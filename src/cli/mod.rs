@@ -1,6 +1,7 @@
 //! The commands, one file each. The only place with a boxed error: whatever went wrong becomes one line on standard
 //! error and an exit code: 0 done, 1 failed, 2 wrong use.
 
+mod backup;
 mod check;
 mod config;
 mod dashboard;
@@ -46,6 +47,8 @@ enum Command {
     Password(password::Password),
     Export(export::Export),
     Feeds(feeds::Feeds),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
 }
 
 /// Runs the command that the arguments name.
@@ -84,6 +87,8 @@ fn start(command: Command) -> Outcome {
         Command::Password(command) => command.start(),
         Command::Export(command) => command.start(),
         Command::Feeds(command) => command.start(),
+        Command::Backup(command) => command.start(),
+        Command::Restore(command) => command.start(),
     }
 }
 

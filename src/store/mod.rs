@@ -376,7 +376,12 @@ impl Store {
 
     /// Durable; `None` deletes.
     pub fn set_setting(&self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
-        self.inner().handle.set_setting(key, value)
+        self.set_settings(&[(key, value)])
+    }
+
+    /// The same of several: all of them or none.
+    pub fn set_settings(&self, all: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
+        self.inner().handle.set_settings(all)
     }
 
     /// Keeps other limits from now on; what is too old or too much goes in the next minutes.
