@@ -121,7 +121,7 @@ function confirm(view, backup, passphrase, plan) {
   const changes = plan.settings.length + plan.devices.length + plan.mutes.length;
   const from = h("p", { class: "muted" }, t("restore.from", { time: full(plan.made) }), plan.host && [" ", name(plan.host)]);
   if (!changes && !opened) return dialog(t("restore.title"), [from, h("p", {}, t("restore.nothing")), left(plan)]);
-  return dialog(t("restore.title"), [from, h("div", { class: "changes" }, parts(plan)), left(plan), opened && ownPassword()], {
+  return dialog(t("restore.title"), [from, h("div", { class: "changes restore-plan", tabindex: "0" }, parts(plan)), left(plan), opened && ownPassword()], {
     submit: t("restore.do"),
     onsubmit: async (form) => {
       const password = form.get("password") ?? undefined;
