@@ -43,6 +43,7 @@
 //! | [`places`] | 8 | where outside addresses are, from files of the owner |
 //! | [`restore`] | 8 | what a backup holds and would change |
 //! | [`service`] | 8 | systemd readiness and watchdog, the claim code, the local socket |
+//! | [`update`] | 8 | the appliance's two slots: written, tried, kept or given up |
 //! | [`run`] | 9 | owns everything, drives it |
 //! | [`cli`] | 10 | the commands |
 //!
@@ -89,6 +90,8 @@ pub mod service;
 pub mod store;
 pub mod table;
 pub mod time;
+#[cfg(feature = "live")]
+pub mod update;
 pub mod wire;
 pub mod words;
 

@@ -33,6 +33,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("places", 8),
     ("restore", 8),
     ("service", 8),
+    ("update", 8),
     ("run", 9),
     ("cli", 10),
 ];

@@ -12,6 +12,7 @@ mod local;
 mod password;
 mod replay;
 mod run;
+mod update;
 
 use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
@@ -49,6 +50,7 @@ enum Command {
     Feeds(feeds::Feeds),
     Backup(backup::Backup),
     Restore(backup::Restore),
+    Update(update::Update),
 }
 
 /// Runs the command that the arguments name.
@@ -89,6 +91,7 @@ fn start(command: Command) -> Outcome {
         Command::Feeds(command) => command.start(),
         Command::Backup(command) => command.start(),
         Command::Restore(command) => command.start(),
+        Command::Update(command) => command.start(),
     }
 }
 
