@@ -4,6 +4,7 @@
 //! answers commands; HTTP has its own tasks. They share the [`Monitor`] in a `RefCell` that nobody holds across an
 //! await, so there is no lock and no waiting.
 
+mod backup;
 mod claim;
 mod front;
 mod lists;
@@ -13,6 +14,7 @@ mod selftest;
 mod settings;
 mod tasks;
 
+pub use backup::restore_store;
 pub use claim::ResetFile;
 pub use front::dashboard;
 pub use lists::{ListStatus, Lists, Loading};
