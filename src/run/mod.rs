@@ -431,9 +431,17 @@ async fn tick(monitor: Rc<RefCell<Monitor>>) {
     let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
     let watchdog = service::watchdog_interval();
     let mut fed = time::monotonic();
+    let mut told = "";
     while seconds.next().await.is_some() {
         let now = time::monotonic();
         monitor.borrow_mut().on_second(now);
+        let state = monitor.borrow().state();
+        if state != told {
+            told = state;
+            if let Err(error) = service::keep_state(&service::run_dir(), state) {
+                log::info!("{}: {error}", service::run_dir().display());
+            }
+        }
         if watchdog.is_some_and(|every| now.since(fed).unsigned_abs() >= every.as_micros() as u64) {
             service::notify("WATCHDOG=1");
             fed = now;
