@@ -442,9 +442,17 @@ async fn tick(monitor: Rc<RefCell<Monitor>>) {
     let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
     let watchdog = service::watchdog_interval();
     let mut fed = time::monotonic();
+    let mut told = "";
     while seconds.next().await.is_some() {
         let now = time::monotonic();
         monitor.borrow_mut().on_second(now);
+        let state = monitor.borrow().state();
+        if state != told {
+            told = state;
+            if let Err(error) = service::keep_state(&service::run_dir(), state) {
+                log::info!("{}: {error}", service::run_dir().display());
+            }
+        }
         let due =
             watchdog.is_some_and(|every| u128::from(now.since(fed).unsigned_abs()) >= every.as_micros());
         if due && monitor.borrow().had_turns_since(fed) {
