@@ -245,7 +245,7 @@ fn every_refusal_has_words() {
 #[test]
 fn every_setting_is_explained_in_dutch() {
     let example = read("config.toml.example");
-    let page = read("assets/words_settings_docs.js");
+    let page = read("src/config/dutch.json");
     let mut section = "";
     let mut missing = BTreeSet::new();
     for line in example.lines() {
@@ -253,12 +253,12 @@ fn every_setting_is_explained_in_dutch() {
             section = name;
         } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| id_like(key)) {
             let key = format!("{section}.{key}");
-            if !key.ends_with(".enabled") && !page.contains(&format!("\n  \"{key}\":")) {
+            if !key.ends_with(".enabled") && !page.contains(&format!("\n \"{key}\":")) {
                 missing.insert(key);
             }
         }
     }
-    none("settings without Dutch words in assets/words_settings_docs.js", &missing);
+    none("settings without Dutch words in src/config/dutch.json", &missing);
 }
 
 /// Whether this is the key of a setting, and no example of a list.
