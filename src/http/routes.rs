@@ -294,7 +294,8 @@ mod tests {
             let what = (entry.method, entry.path);
             assert_eq!(may(&owner), Ok(()), "{what:?}");
             if entry.method == Method::Get {
-                let closed = ["/api/accounts", "/api/tokens", "/api/audit"].contains(&entry.path);
+                let closed =
+                    ["/api/accounts", "/api/tokens", "/api/audit", "/api/backup"].contains(&entry.path);
                 assert_eq!(may(&viewer).is_err(), closed, "{what:?}");
                 assert_eq!(may(&kiosk).is_ok(), shown.contains(&entry.path), "{what:?}");
             } else {
