@@ -3,6 +3,7 @@
 
 import { del, get, patch, post } from "./api.js";
 import { muteList } from "./actions.js";
+import { backupCard } from "./backup.js";
 import { fill, h, setText } from "./dom.js";
 import { ago, full } from "./format.js";
 import { has, lang, t, tn } from "./i18n.js";
@@ -45,6 +46,8 @@ export function settingsView(view) {
 
   load();
   view.on("status", (s) => s.detail === "settings_changed" && !page.saving && !page.drafts.size && load());
+  document.addEventListener("restored", load);
+  view.cleanup(() => document.removeEventListener("restored", load));
   const leaving = (event) => page.drafts.size && event.preventDefault();
   addEventListener("beforeunload", leaving);
   view.cleanup(() => removeEventListener("beforeunload", leaving));
@@ -80,6 +83,7 @@ export function settingsView(view) {
       recent(),
       SECTIONS.map((id) => group(id, of(id))),
       h("section", { class: "card aside" }, h("h2", {}, t("mutes")), h("p", { class: "muted" }, t("mutes.explain")), muteList(view)),
+      may() && backupCard(view),
       h(
         "section",
         { class: "card kinds-card" },

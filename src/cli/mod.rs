@@ -1,6 +1,7 @@
 //! The commands, one file each. The only place with a boxed error: whatever went wrong becomes one line on standard
 //! error and an exit code: 0 done, 1 failed, 2 wrong use.
 
+mod backup;
 mod check;
 mod config;
 mod dashboard;
@@ -12,6 +13,7 @@ mod password;
 mod replay;
 mod run;
 mod units;
+mod update;
 
 use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
@@ -48,6 +50,9 @@ enum Command {
     Export(export::Export),
     Feeds(feeds::Feeds),
     Units(units::Units),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    Update(update::Update),
 }
 
 /// Runs the command that the arguments name.
@@ -87,6 +92,9 @@ fn start(command: Command) -> Outcome {
         Command::Export(command) => command.start(),
         Command::Feeds(command) => command.start(),
         Command::Units(command) => command.start(),
+        Command::Backup(command) => command.start(),
+        Command::Restore(command) => command.start(),
+        Command::Update(command) => command.start(),
     }
 }
 

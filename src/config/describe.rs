@@ -96,7 +96,7 @@ const fn origin_code(origin: &Origin) -> &'static str {
 }
 
 /// The value as the page may see it: an address of a list may carry a key or password, which stays here.
-fn shown(key: &str, value: &Value) -> Json {
+pub(super) fn shown(key: &str, value: &Value) -> Json {
     let mut json = json!(value);
     if key == "feeds.lists" {
         let urls = json.as_array_mut().into_iter().flatten().filter_map(|list| list.get_mut("url"));

@@ -409,6 +409,8 @@ impl Monitor {
             Command::SelfTest(mark, reply) => reply(self.self_test(&mark)),
             Command::Settings(reply) => reply(self.describe_settings()),
             Command::OrderSettings(who, order, reply) => reply(self.order_settings(who, order)),
+            Command::Backup(reply) => reply(self.backup()),
+            Command::Restore(who, wanted, reply) => reply(self.restore(who, &wanted)),
         }
         self.alerts_changed = true;
     }
