@@ -140,6 +140,10 @@ export function settingsView(view) {
     );
   }
 
+  function hasTitle(setting) {
+    return setting.key.endsWith(".enabled") || has(`setting.${setting.key}`);
+  }
+
   function title(setting) {
     const name = setting.key.slice(setting.section.length + 1);
     if (name === "enabled") return t("setting.enabled");
@@ -178,7 +182,8 @@ export function settingsView(view) {
       h(
         "div",
         { class: "setting-words" },
-        h("label", { for: id }, title(setting)),
+        // A title made of the key is in the language of keys.
+        h("label", { for: id, lang: hasTitle(setting) ? null : "en" }, title(setting)),
         marks,
         h("p", { class: "muted fine", id: `${id}-doc` }, settingDoc(setting, lang())),
         h(

@@ -160,6 +160,7 @@ const DUTCH = {
   "detect.smb_abuse.ntlm_seconds": "Het venster daarvoor, in seconden.",
   "detect.smb_abuse.listings": "Vragen naar lijsten van mappen, sessies of accounts binnen het venster. Een server openen geeft er één of twee.",
   "detect.smb_abuse.listing_seconds": "Het venster daarvoor, in seconden.",
+  "detect.smb_abuse.smb1": "Of het oude SMB 1 in gebruik wordt gemeld (laag).",
   "detect.ransomware.files": "Bestanden van één apparaat die binnen een minuut een vreemd einde krijgen. Gijzelsoftware doet er honderden, mensen een handvol.",
   "detect.ransomware.notes": "Mappen waarin één apparaat binnen vijf minuten dezelfde losgeldbrief legt.",
   "detect.ransomware.files_with_note": "Bestanden met een vreemd einde binnen een minuut die naast één losgeldbrief genoeg zijn.",

@@ -263,7 +263,7 @@ fn every_setting_is_explained_in_dutch() {
 
 /// Whether this is the key of a setting, and no example of a list.
 fn id_like(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[test]

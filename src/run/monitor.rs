@@ -440,13 +440,12 @@ impl Kept {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::store::Options;
 
     #[test]
     fn one_interface_without_turns_is_enough_to_leave_the_watchdog_unfed() {
         let config = Config::default();
         let engine = crate::run::engine(&config, Default::default()).expect("defaults");
-        let store = Arc::new(Store::in_memory(Options::default()).expect("memory"));
+        let store = Arc::new(Store::in_memory(config.store_options()).expect("memory"));
         let mut monitor = Monitor::new(engine, store, "live", Path::new("."));
         let [fed, later, much_later] = [10, 20, 30].map(Timestamp::from_secs);
         assert!(monitor.had_turns_since(fed), "a replay has no interface");
