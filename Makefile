@@ -7,7 +7,7 @@ PORT ?= 8080
 ARCH ?= arm64
 BINARY := target/release/netmonitor
 
-.PHONY: help run demo test build cross setup setup-test check bench clean
+.PHONY: help run demo test build cross deb setup setup-test check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ build: setup ## build the release binary
 
 cross: ## build for a Raspberry Pi, static, without containers (ARCH=arm64 or armhf)
 	@packaging/cross $(ARCH)
+
+deb: ## the Debian package (ARCH=amd64, arm64 or armhf; without ARCH of this machine)
+	@packaging/deb $(if $(filter command line environment,$(origin ARCH)),$(ARCH))
 
 run: build ## build, then watch this machine's network and serve the dashboard
 	@tests/run-here "$(BINARY)" "$(RUN_DIR)" "$(PORT)" "$(INTERFACE)"

@@ -6,6 +6,7 @@
 
 mod client;
 pub mod kept;
+mod names;
 
 use crate::addr::Inside;
 use crate::config::{Config, FeedList};
