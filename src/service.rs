@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Where the claim code is kept for whoever may read it.
 const CLAIM_FILE: &str = "claim-code";
 
+/// Where the monitor's state is, in one word, for the LED and the screen of a board.
+const STATE_FILE: &str = "state";
+
 /// Where programs on this machine ask the monitor.
 const SOCKET_FILE: &str = "monitor.sock";
 /// Connections that wait to be accepted.
@@ -92,6 +95,16 @@ pub fn forget_claim_code(dir: &Path) {
     let _ = std::fs::remove_file(dir.join(CLAIM_FILE));
 }
 
+/// Keeps the monitor's state, one word, in `dir` for whoever reads files there; nobody sees half of it.
+pub fn keep_state(dir: &Path, state: &str) -> io::Result<()> {
+    let (path, new) = (dir.join(STATE_FILE), dir.join("state.new"));
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(&new, format!("{state}\n"))?;
+    // The unit's umask is for secrets; this is none.
+    std::fs::set_permissions(&new, Permissions::from_mode(0o644))?;
+    std::fs::rename(new, path)
+}
+
 /// Where the local socket is, in `dir`.
 pub fn socket_path(dir: &Path) -> PathBuf {
     dir.join(SOCKET_FILE)
@@ -156,6 +169,16 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         forget_claim_code(&dir.path().join("run"));
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_state_is_one_word_that_everyone_on_the_machine_may_read() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        keep_state(dir.path(), "capturing").expect("written");
+        keep_state(dir.path(), "alert").expect("written over");
+        let path = dir.path().join(STATE_FILE);
+        assert_eq!(std::fs::read_to_string(&path).expect("there"), "alert\n");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o644);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Interface {
     pub wireless: bool,
     /// Has hardware behind it; bridges, tunnels and containers' pairs have none.
     pub hardware: bool,
+    /// Part of a bridge or bond, which has the address instead.
+    pub member: bool,
     /// Link speed in Mbit/s, where the driver knows.
     pub speed: Option<u32>,
     /// Frames received since it was made.
@@ -58,15 +60,17 @@ fn describe(raw: &pnet_datalink::NetworkInterface, sys: &Path) -> Interface {
         loopback: raw.is_loopback(),
         wireless: sys.join("wireless").exists() || sys.join("phy80211").exists(),
         hardware: sys.join("device").exists(),
+        member: sys.join("master").exists(),
         speed: number("speed").and_then(|mbit| u32::try_from(mbit).ok()).filter(|mbit| *mbit > 0),
         rx_packets: number("statistics/rx_packets").and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
     }
 }
 
-/// The interface that the default route goes through: IPv4 first, then IPv6.
+/// The interface that the default route goes through: IPv4 first, then IPv6. Asked below `self`, which the unit's
+/// ProcSubset=pid leaves in sight.
 pub fn default_route() -> Option<String> {
-    let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
-    let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    let v4 = fs::read_to_string("/proc/self/net/route").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();
     route_v4(&v4).or_else(|| route_v6(&v6))
 }
 
@@ -98,12 +102,21 @@ fn route_v6(table: &str) -> Option<String> {
 
 /// The interface to capture on, and why, in words. Never loopback.
 ///
-/// The one the default route goes through; else a wired one with
+/// A wired one with carrier and without an address while the default route goes elsewhere: a second cable that nobody
+/// can talk over comes from a mirror port. Else the one the default route goes through; else a wired one with
 /// carrier, then Wi-Fi, then what has no hardware (bridges, tunnels, containers' pairs); among equals the one with
 /// most traffic.
 pub fn choose(all: &[Interface], default_route: Option<&str>) -> Option<(String, String)> {
     let working = |i: &&Interface| i.up && !i.loopback;
-    if let Some(i) = all.iter().filter(working).find(|i| Some(i.name.as_str()) == default_route) {
+    let silent = |i: &Interface| i.addresses.iter().all(|(ip, _)| ip.is_link_local());
+    let mirror = |i: &&Interface| i.carrier && kind_rank(i) == 2 && !i.member && silent(i);
+    let routed = all.iter().filter(working).find(|i| Some(i.name.as_str()) == default_route);
+    let mirrors =
+        all.iter().filter(working).filter(mirror).filter(|i| Some(i.name.as_str()) != default_route);
+    if let (Some(_), Some(i)) = (routed, mirrors.max_by_key(|i| i.rx_packets)) {
+        return Some((i.name.clone(), "it has a cable and no address: a mirror port".into()));
+    }
+    if let Some(i) = routed {
         return Some((i.name.clone(), "the default route goes through it".into()));
     }
     let rank = |i: &&Interface| (i.carrier, kind_rank(i), i.rx_packets);
@@ -127,6 +140,10 @@ fn kind_rank(i: &Interface) -> u8 {
 mod tests {
     use super::*;
 
+    fn address(text: &str) -> Ip {
+        text.parse::<std::net::IpAddr>().expect("an address").into()
+    }
+
     fn interface(name: &str, hardware: bool, carrier: bool, rx_packets: u64) -> Interface {
         let (name, wireless) = (name.to_owned(), name.starts_with("wl"));
         let loopback = name == "lo";
@@ -138,6 +155,7 @@ mod tests {
             wireless,
             loopback,
             up: true,
+            addresses: vec![(address("10.0.0.9"), 24)],
             ..Interface::default()
         }
     }
@@ -164,6 +182,27 @@ mod tests {
         assert_eq!(chosen(&all[..4], None), "wlan0");
         assert_eq!(chosen(&all[..3], None), "docker0");
         assert_eq!(chosen(&all[..1], None), "");
+    }
+
+    #[test]
+    fn a_second_cable_without_an_address_is_a_mirror_port() {
+        let mut all = [
+            interface("eth0", true, true, 10_000),
+            interface("eth1", true, true, 5),
+            interface("eth2", true, false, 0),
+            interface("wlan0", true, true, 50),
+        ];
+        all[1].addresses = vec![(address("fe80::1"), 64)];
+        all[2].addresses.clear();
+        assert_eq!(chosen(&all, Some("eth0")), "eth1");
+        assert_eq!(chosen(&all, Some("wlan0")), "eth1");
+        // Before there is a way out, nobody knows which cable is which.
+        assert_eq!(chosen(&all, None), "eth0");
+        all[1].member = true;
+        assert_eq!(chosen(&all, Some("eth0")), "eth0", "a bridge's port has no address either");
+        all[1].member = false;
+        all[1].carrier = false;
+        assert_eq!(chosen(&all, Some("eth0")), "eth0");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod local;
 mod password;
 mod replay;
 mod run;
+mod units;
 mod update;
 
 use crate::capture::pcap::STANDARD_INPUT;
@@ -48,6 +49,7 @@ enum Command {
     Password(password::Password),
     Export(export::Export),
     Feeds(feeds::Feeds),
+    Units(units::Units),
     Backup(backup::Backup),
     Restore(backup::Restore),
     Update(update::Update),
@@ -89,6 +91,7 @@ fn start(command: Command) -> Outcome {
         Command::Password(command) => command.start(),
         Command::Export(command) => command.start(),
         Command::Feeds(command) => command.start(),
+        Command::Units(command) => command.start(),
         Command::Backup(command) => command.start(),
         Command::Restore(command) => command.start(),
         Command::Update(command) => command.start(),

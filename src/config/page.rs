@@ -123,7 +123,10 @@ impl Config {
         let path = self.page_path();
         let read = match path.metadata() {
             Ok(file) if file.len() > LARGEST => Err("larger than 1 MiB".to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self,
+            // Not in a folder: the store says so, too, and better.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return self;
+            }
             _ => fs::read_to_string(&path).map_err(|error| error.to_string()),
         };
         match read {

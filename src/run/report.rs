@@ -2,7 +2,7 @@
 
 use super::lists::Lists;
 use super::monitor::Monitor;
-use crate::alert::AlertRecord;
+use crate::alert::{AlertRecord, Severity};
 use crate::config::Config;
 use crate::detect::{KINDS, Kind};
 use crate::event::{self, Snapshot};
@@ -71,6 +71,19 @@ impl Monitor {
             top_destinations: self.engine.destinations(TALKERS),
             applications: self.engine.applications(TALKERS),
             devices: self.engine.devices_now(DEVICES),
+        }
+    }
+
+    /// In one word, for the LED of a board: `alert` is a grave alert that nobody has acknowledged.
+    pub(super) fn state(&self) -> &'static str {
+        let open = self.store.open_counts();
+        let grave = [Severity::High, Severity::Critical];
+        if !self.interfaces().iter().any(|interface| interface.problem.is_none()) {
+            "degraded"
+        } else if grave.iter().any(|severity| open.get(severity.name()).is_some_and(|count| *count > 0)) {
+            "alert"
+        } else {
+            "capturing"
         }
     }
 
