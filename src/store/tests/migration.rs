@@ -44,6 +44,7 @@ fn copies_of_migrations_go_after_a_month() {
     let folder = TempDir::new().unwrap();
     let path = file(&folder);
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     for suffix in [".schema-1", ".newer-5", ".corrupt-5"] {
         std::fs::write(beside(suffix), "x").unwrap();
     }
