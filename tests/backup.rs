@@ -14,6 +14,7 @@ use netmonitor::time;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -130,6 +131,15 @@ fn a_backup_brings_settings_names_and_mutes_to_another_monitor_and_a_second_time
     let settings = fs::read_to_string(to.path().join("settings.toml")).expect("kept");
     assert!(settings.contains("quiet_period_s = 77") && settings.contains("ports = 33"), "{settings}");
     assert!(!settings.contains("8181"), "what could lock one out is told, not set");
+    if rustix::process::geteuid().is_root() {
+        let service = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::chown(service.path(), Some(7777), Some(7777)).expect("root may");
+        worked(service.path(), &restore, "");
+        for name in ["store.redb", "settings.toml"] {
+            let owner = fs::metadata(service.path().join(name)).expect("made").uid();
+            assert_eq!(owner, 7777, "{name} is the service's, not root's");
+        }
+    }
     assert!(worked(to.path(), &restore, "").contains("everything was so already"));
     let through = worked(from.path(), "backup -", "");
     assert!(worked(to.path(), "restore - --dry-run", &through).contains("0 changes"));
@@ -170,6 +180,8 @@ fn what_is_no_backup_changes_nothing_and_is_said_in_one_line() {
         change(&mut copy);
         copy.to_string()
     };
+    let nothing = tempfile::tempdir().expect("a folder");
+    assert!(refused(nothing.path(), "backup it.json", "").contains("there is no store"));
     for (text, named) in [
         (String::new(), "not a whole backup"),
         (whole.to_string()[..400].to_owned(), "not a whole backup"),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::error::Error;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -71,7 +71,8 @@ enum Place {
 }
 
 impl Place {
-    fn find(config: &Config) -> Result<Place, Box<dyn Error>> {
+    /// `make`: a store, where there is none.
+    fn find(config: &Config, make: bool) -> Result<Place, Box<dyn Error>> {
         let socket = service::socket_path(&service::run_dir());
         let unreached = match Local::reach(&socket) {
             Ok(monitor) => return Ok(Place::Monitor(monitor)),
@@ -81,8 +82,15 @@ impl Place {
             }
             Err(error) => format!("{}: {error}", socket.display()),
         };
-        match Store::open(&config.store.path, config.store_options(), time::wall()) {
+        let path = &config.store.path;
+        if !make && !path.exists() {
+            return Err(
+                format!("no monitor runs ({unreached}) and there is no store {}", path.display()).into()
+            );
+        }
+        match Store::open(path, config.store_options(), time::wall()) {
             Ok((store, notices)) => {
+                hand_over(path);
                 notices.iter().for_each(|notice| eprintln!("netmonitor: {notice}"));
                 Ok(Place::Store(Box::new(store)))
             }
@@ -92,6 +100,15 @@ impl Place {
             }
             Err(error) => Err(format!("{error} (no monitor runs: {unreached})").into()),
         }
+    }
+}
+
+/// What root makes in the folder of the monitor is the monitor's, whose user is not root.
+fn hand_over(file: &Path) {
+    let Some(folder) = file.parent().and_then(|folder| folder.metadata().ok()) else { return };
+    let made = file.metadata().is_ok_and(|file| file.uid() == 0 && folder.uid() != 0);
+    if made && let Err(error) = chown(file, Some(folder.uid()), Some(folder.gid())) {
+        eprintln!("netmonitor: {}: stays root's: {error}", file.display());
     }
 }
 
@@ -107,7 +124,7 @@ impl Backup {
             (true, true) => Some(twice("passphrase for the secrets: ")?),
             (true, false) => Some(line()?),
         };
-        let bytes = match Place::find(&config)? {
+        let bytes = match Place::find(&config, false)? {
             Place::Monitor(monitor) => match passphrase {
                 None => monitor.ask("GET", "/api/backup", None)?,
                 Some(text) => monitor.ask("POST", "/api/backup", Some(&json!({ "passphrase": text })))?,
@@ -161,7 +178,7 @@ impl Restore {
             |error: backup::BackupError| format!("{}: {error}; nothing was changed", self.file.display());
         let backup = File::read(&bytes).map_err(wrong)?;
         let passphrase = self.passphrase(&backup)?;
-        let told = match Place::find(&config)? {
+        let told = match Place::find(&config, true)? {
             Place::Monitor(monitor) => {
                 let body = json!({ "backup": backup, "passphrase": passphrase, "apply": !self.dry_run });
                 serde_json::from_slice(&monitor.ask("POST", "/api/restore", Some(&body))?)?
@@ -220,6 +237,7 @@ impl Restore {
         })?;
         if wanted.apply {
             run::restore_store(&plan, store, config)?;
+            hand_over(&config.page_path());
             secrets.iter().try_for_each(|secrets| secrets.people.keep(store))?;
         }
         Ok(plan.told(wanted.apply))

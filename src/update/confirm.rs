@@ -41,16 +41,14 @@ pub fn confirm(
         // The power went between the two writes below.
         return keep(slots, record, release);
     }
-    match works(PATIENCE) {
-        Ok(()) => {
-            slots.keep(slot)?;
-            keep(slots, record, release)
-        }
+    match works(PATIENCE).and_then(|()| slots.keep(slot).map_err(|error| error.to_string())) {
+        Ok(()) => keep(slots, record, release),
         Err(why) => {
             attempt.phase = Phase::Failed;
             attempt.why = Some(why);
-            record.save(slots)?;
-            slots.try_nothing()?;
+            // A card that cannot be written to is a reason to go back, not to stay.
+            let noted = record.save(slots).and_then(|()| slots.try_nothing());
+            noted.unwrap_or_else(|error| log::warn!("{error}"));
             Ok(Verdict::GivenUp(release))
         }
     }
