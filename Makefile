@@ -9,6 +9,7 @@ BINARY := target/release/netmonitor
 
 .PHONY: help run demo test build cross deb setup setup-test check bench clean
 
+.PHONY: image image-test image-cuts
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -44,6 +45,16 @@ check: setup-test ## fmt, clippy, docs, licences and advisories
 bench: build ## the numbers of the README, on this machine
 	cargo build --release --locked --example traffic
 	@tests/bench/run
+
+image: ## the SD card's image, in target/image (MIRROR=, PROGRAM=; needs `make cross` first)
+	@image/build
+
+image-test: ## boot the image in QEMU: claim, scan, second boot, offline, files on the card
+	@python3 image/test/image_test.py target/image/netmonitor-*-arm64.img
+
+CUTS ?= 50
+image-cuts: ## pull the plug of the image in QEMU, CUTS times
+	@python3 image/test/power_cuts.py target/image/netmonitor-*-arm64.img $(CUTS)
 
 clean: ## remove what was built
 	cargo clean

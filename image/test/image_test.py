@@ -24,6 +24,15 @@ def promise(text, kept, found=""):
     print(f"{'ok' if kept else 'BROKEN'}: {text}" + ("" if kept else f": {found!r}"), flush=True)
 
 
+def within(card, seconds, text, what):
+    """A promise that is kept in a while."""
+    try:
+        card.wait(what, seconds, text)
+        promise(text, True)
+    except AssertionError as error:
+        promise(text, False, str(error)[-600:])
+
+
 def figure(name, value):
     print(f"figure: {name}: {value}", flush=True)
 
@@ -121,8 +130,8 @@ def traffic(card):
     promise("a port scan is an alert over SSE", True)
     devices = json.dumps(card.request("GET", "/api/devices")[1])
     promise("the hosts of the mirrored network are devices", "192.168.7.66" in devices and "192.168.7.10" in devices, devices)
-    card.wait(lambda: card.run("cat /run/netmonitor/state").strip() == "alert", 30, "the LED's state")
-    promise("the LED's state and the screen tell of the alert", bool(card.shown("THERE ARE ALERTS")))
+    within(card, 60, "the LED's state and the screen tell of the alert",
+           lambda: card.run("cat /run/netmonitor/state").strip() == "alert" and card.shown("THERE ARE ALERTS"))
     # Rest: what is used then is what it needs.
     time.sleep(20)
     memory = dict(line.split(":") for line in card.run("cat /proc/meminfo").splitlines())
@@ -154,8 +163,7 @@ def second_boot(card, before):
     card.run("mount -o remount,rw /boot/firmware && touch /boot/firmware/netmonitor/reset-password && sync && mount -o remount,ro /boot/firmware")
     code = card.shown(r"Claim code:\s+([A-Z0-9]{4}-[A-Z0-9]{4})", 150)
     promise("reset-password brings a new claim code", bool(code))
-    card.wait(lambda: "reset-password" not in card.run("ls /boot/firmware/netmonitor"), 60, "reset-password to be taken off the card")
-    promise("reset-password is taken off the card", True)
+    within(card, 150, "reset-password is taken off the card", lambda: "reset-password" not in card.run("ls /boot/firmware/netmonitor"))
     promise("the old password is gone", log_in(card) not in (200, 201, 204))
     promise("the new code claims the page", claim(card)[1] in (200, 201, 204))
     return conf
@@ -165,10 +173,8 @@ def offline_boot(card):
     """No network at all: it captures, and says on the screen that it has no address."""
     card.pull_the_plug()
     card.start(network=False)
-    card.shown(r"No address yet", 400)
-    promise("without a network the screen says so", True)
-    card.shown(r"Watching the network", 400)
-    promise("without a network it watches all the same", True)
+    within(card, 400, "without a network the screen says so", lambda: "No address yet" in card.console)
+    within(card, 200, "without a network it watches all the same", lambda: "Watching the network" in card.console)
 
 
 def factory_reset(card):
