@@ -7,12 +7,11 @@
 //! `export default`; no import cycles, no `import(…)`, `import *`, `import.meta`, no re-exports, no `export let`, no
 //! `await` outside of functions, no template literal over several lines (so that comment lines can be told and left out).
 
-use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
+use zopfli::{Format, Options};
 
 /// Where the page begins.
 const ENTRY: &str = "app.js";
@@ -105,7 +104,12 @@ pub fn pack(sources: &BTreeMap<String, String>) -> Result<Page, String> {
     for (name, text) in packed {
         let (stem, kind) = name.split_once('.').expect("chosen by it");
         let hashed = format!("{stem}-{}.{kind}", &hex(text.as_bytes())[..12]);
-        replace(&format!("\"static/{name}\""), &format!("\"static/{hashed}\""))?;
+        // The icon is smaller than the request for it.
+        let address = match kind {
+            "svg" => format!("data:image/svg+xml;base64,{}", base64(text.trim().as_bytes())),
+            _ => format!("static/{hashed}"),
+        };
+        replace(&format!("\"static/{name}\""), &format!("\"{address}\""))?;
         files.push((hashed, text.clone()));
     }
     replace(&format!("<script src=\"static/{INLINE}\"></script>"), &format!("<script>{inline}</script>"))?;
@@ -268,9 +272,11 @@ fn variable(file: &str) -> String {
     format!("${}", file.trim_end_matches(".js").replace(|c: char| !c.is_alphanumeric(), "_"))
 }
 
+/// As small as gzip can be: it is done once, and sent to everyone.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("memory takes everything")
+    let mut packed = Vec::new();
+    zopfli::compress(Options::default(), Format::Gzip, bytes, &mut packed).expect("memory takes everything");
+    packed
 }
 
 fn hex(bytes: &[u8]) -> String {

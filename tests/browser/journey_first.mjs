@@ -44,7 +44,7 @@ async function visit(target, path) {
   // A browser with a window asks for the icon too; this one has none.
   const icon = await target.evaluate(() => document.querySelector("link[rel=icon]").href);
   const { pathname } = new URL(icon);
-  if (!list.some((f) => f.url === pathname)) list.push({ url: pathname, bytes: 500, headers: {} });
+  if (!icon.startsWith("data:") && !list.some((f) => f.url === pathname)) list.push({ url: pathname, bytes: 500, headers: {} });
   return list;
 }
 
