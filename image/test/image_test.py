@@ -92,7 +92,7 @@ def first_boot(card):
     card.put("config.toml", '[log]\nlevel = "info"\n')
     card.start(mirror=True)
     figure("power on to page, first boot", f"{card.wait_for_page():.0f} s")
-    promise("the claim page answers", card.request("GET", "/claim")[0] == 200)
+    promise("the claim page answers", card.request("GET", "/login")[0] == 200)
     code, status, answer = claim(card)
     promise("the code on the console claims the page", status in (200, 201, 204), answer)
     promise("the password logs in", log_in(card) in (200, 201, 204))
@@ -139,7 +139,7 @@ def traffic(card):
     figure("memory used in all (as free says)",
            f"{(kib['MemTotal'] - kib['MemFree'] - kib['Buffers'] - kib['Cached'] - kib['SReclaimable']) / 1024:.1f} MB")
     figure("memory not available", f"{(kib['MemTotal'] - kib['MemAvailable']) / 1024:.1f} MB")
-    rss = card.run("for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = netmonitor ] && grep -E 'VmRSS|RssAnon' $p/status; done")
+    rss = card.run("for p in $(pidof netmonitor); do grep -E 'VmRSS|RssAnon' /proc/$p/status; done")
     figure("netmonitor", " ".join(rss.split()))
 
 
