@@ -4,9 +4,10 @@ SHELL := /bin/bash
 RUN_DIR ?= .run
 INTERFACE ?=
 PORT ?= 8080
+ARCH ?= arm64
 BINARY := target/release/netmonitor
 
-.PHONY: help run demo test build setup setup-test check bench clean
+.PHONY: help run demo test build cross deb setup setup-test check bench clean
 
 .PHONY: image image-test image-cuts
 help: ## this list
@@ -20,6 +21,12 @@ setup-test: ## install what the tests need too (browser, node, ip, ab)
 
 build: setup ## build the release binary
 	cargo build --release --locked
+
+cross: ## build for a Raspberry Pi, static, without containers (ARCH=arm64 or armhf)
+	@packaging/cross $(ARCH)
+
+deb: ## the Debian package (ARCH=amd64, arm64 or armhf; without ARCH of this machine)
+	@packaging/deb $(if $(filter command line environment,$(origin ARCH)),$(ARCH))
 
 run: build ## build, then watch this machine's network and serve the dashboard
 	@tests/run-here "$(BINARY)" "$(RUN_DIR)" "$(PORT)" "$(INTERFACE)"

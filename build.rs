@@ -203,7 +203,8 @@ impl Module {
                 module.line(&code);
             } else {
                 strict(&at, line)?;
-                module.line(line);
+                // No string and no template goes over lines, so how far a line is indented says nothing.
+                module.line(bare);
             }
         }
         Ok(module)

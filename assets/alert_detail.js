@@ -73,15 +73,17 @@ function actions(alert, changed) {
     !alert.acknowledged &&
       button("e", "check", t("ack"), () => acknowledge(alert, changed), { class: "primary", "data-change": true }),
     button("m", "mute", t("mute"), () => mute(alert), { "data-change": true }),
-    button(null, "link", t("copy.link"), () => copyLink(alert)),
+    button(null, "link", null, () => copyLink(alert), named(t("copy.link"))),
     h(
       "a",
-      { class: "button", href: `/api/alerts?q=id:${alert.id}&format=json`, download: `alert-${alert.id}.json` },
+      { class: "button", href: `/api/alerts?q=id:${alert.id}&format=json`, download: `alert-${alert.id}.json`, ...named(t("alert.download")) },
       icon("download"),
-      "JSON",
     ),
   );
 }
+
+// Buttons that are a sign alone.
+const named = (words) => ({ title: words, "aria-label": words });
 
 async function copyLink(alert) {
   const link = new URL(`alerts?state=all&id=${alert.id}`, document.baseURI).href;
@@ -113,7 +115,7 @@ function acknowledged(alert, changed) {
 }
 
 function techniques(ids) {
-  const words = (id) => [h("b", {}, id), techniqueName(id) && ` ${techniqueName(id)}`];
+  const words = (id) => [h("b", {}, id), techniqueName(id) && h("span", { lang: "en" }, ` ${techniqueName(id)}`)];
   const link = (id) => {
     const href = techniqueHref(id);
     return href

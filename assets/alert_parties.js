@@ -50,7 +50,7 @@ function deviceLine(subject, device) {
   const own = device && (!subject.name || [device.name, ...device.names.map((n) => n.name)].includes(subject.name));
   const title = name(own ? device.label : partyName(subject));
   const href = device ? `/devices/${encodeURIComponent(device.id)}` : deviceHref(subject);
-  const facts = device && [!own && device.label, device.vendor, device.kind !== "unknown" && word("device", device.kind)].filter(Boolean);
+  const facts = device && [!own && device.label, device.vendor, device.kind !== "unknown" && word("kind", device.kind)].filter(Boolean);
   const risk = device?.risk > 0 && t("party.risk", { n: device.risk });
   return [
     h("p", { class: "lead" }, device && icon(device.kind), href ? h("a", { href }, title) : title),

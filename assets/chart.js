@@ -44,13 +44,15 @@ export class Chart {
       this.colors = null;
       this.draw();
     };
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.recolor);
+    // Kept: another one for the same words would not know the listener.
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.scheme.addEventListener("change", this.recolor);
     document.addEventListener("themechange", this.recolor);
   }
 
   destroy() {
     this.observer.disconnect();
-    matchMedia("(prefers-color-scheme: dark)").removeEventListener("change", this.recolor);
+    this.scheme.removeEventListener("change", this.recolor);
     document.removeEventListener("themechange", this.recolor);
   }
 

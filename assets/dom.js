@@ -38,8 +38,9 @@ function apply(el, props) {
   }
 }
 
-// An address is written from the top of the dashboard; a title is text that people see.
-const fit = (name, value) => (name === "title" ? clean(value) : name === "href" ? below(value) : value);
+// What people see or hear is text like any other; an address is written from the top of the dashboard.
+const SAID = ["title", "aria-label", "aria-valuetext", "placeholder", "alt"];
+const fit = (name, value) => (SAID.includes(name) ? clean(value) : name === "href" ? below(value) : value);
 
 function nodes(children) {
   return children

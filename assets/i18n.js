@@ -2,6 +2,7 @@
 
 import account from "./words_account.js";
 import alerts from "./words_alerts.js";
+import backup from "./words_backup.js";
 import devices from "./words_devices.js";
 import evidence from "./words_evidence.js";
 import frame from "./words_frame.js";
@@ -17,6 +18,7 @@ import sight from "./words_sight.js";
 const WORDS = {
   ...account,
   ...alerts,
+  ...backup,
   ...devices,
   ...evidence,
   ...frame,

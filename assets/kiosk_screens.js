@@ -212,9 +212,9 @@ function healthScreen() {
     troubles,
   );
   const update = () => {
-    const said = readings(state.snapshot);
+    const read = readings(state.snapshot);
     for (const { id, value, el } of cells) {
-      const [text, bad] = said[id];
+      const [text, bad] = read[id];
       el.hidden = text === null;
       el.className = bad ? "bad" : "";
       setText(value, text ?? "");

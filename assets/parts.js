@@ -4,7 +4,7 @@ import { fill, h, name } from "./dom.js";
 import { ago, full } from "./format.js";
 import { has, said, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
-import { now } from "./state.js";
+import { now, state } from "./state.js";
 
 /** The sentence of an alert as the monitor says it. */
 export const summaryOf = (alert) => said(alert, "summary") ?? "";
@@ -15,13 +15,26 @@ export const summaryOf = (alert) => said(alert, "summary") ?? "";
 export function sentenceOf(alert) {
   let words = summaryOf(alert);
   for (const party of [alert.source, alert.target]) {
-    if (!party?.name) continue;
-    for (const address of [party.ip, party.mac].filter(Boolean)) {
+    const called = givenName(party) ?? party?.name;
+    if (!called) continue;
+    // A sentence that says both ("X and Y both use 10.0.0.5") is about the address too: only the station is named.
+    for (const address of [party.mac, party.ip].filter(Boolean)) {
       const alone = new RegExp(`(^|[^0-9a-f:.])${address.replaceAll(".", "\\.")}(?![0-9a-f:]|\\.[0-9])`, "gu");
-      words = words.replace(alone, (_, before) => before + party.name);
+      const named = words.replace(alone, (_, before) => before + called);
+      if (named === words) continue;
+      // "10.0.0.5 (name)" needs its name once.
+      words = named.replaceAll(`${called} (${called})`, called);
+      break;
     }
   }
   return words;
+}
+
+// What its owner calls a device now, whatever it was called then. An alert about a name that a device was asked for, such
+// as a domain, keeps that name.
+function givenName(party) {
+  const device = state.devices.get(party?.mac?.replaceAll(":", ""));
+  return device?.name && (!party.name || device.names.some((n) => n.name === party.name)) ? device.name : null;
 }
 
 /** Mark and word of a severity. */
@@ -57,7 +70,7 @@ export function freshenTimes() {
 }
 
 /** What to call a party of an alert. */
-export const partyName = (party) => party?.name || party?.ip || party?.mac || t("nobody");
+export const partyName = (party) => givenName(party) || party?.name || party?.ip || party?.mac || t("nobody");
 
 /** The exact address of a party, for the tooltip. */
 export const partyAddress = (party) =>

@@ -4,6 +4,7 @@
 import { get, query } from "./api.js";
 
 const KEPT = 500;
+const AT_ONCE = 50;
 const known = new Map();
 let enabled = true;
 
@@ -20,13 +21,27 @@ export async function placeOf(ip) {
   return known.get(ip);
 }
 
-async function ask(ip) {
-  try {
-    const answer = await get(`/api/places${query({ ip })}`);
-    enabled = answer.enabled;
-    return answer.places[ip] ? words(answer.places[ip]) : "";
-  } catch {
-    known.delete(ip);
-    return "";
+// What is asked for in one turn is one request, as far as the monitor answers at once.
+let batch = null;
+
+function ask(ip) {
+  if (!batch || batch.ips.length === AT_ONCE) {
+    const ips = [];
+    batch = { ips, answer: new Promise((turn) => setTimeout(turn)).then(() => send(ips)) };
   }
+  batch.ips.push(ip);
+  return batch.answer.then(
+    ({ places }) => (places[ip] ? words(places[ip]) : ""),
+    () => {
+      known.delete(ip);
+      return "";
+    },
+  );
+}
+
+async function send(ips) {
+  if (batch?.ips === ips) batch = null;
+  const answer = await get(`/api/places${query({ ip: ips.join(",") })}`);
+  enabled = answer.enabled;
+  return answer;
 }

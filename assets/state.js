@@ -91,6 +91,12 @@ function setMe(me) {
 /** Whether who is logged in may change things. */
 export const may = () => state.me?.role !== "viewer";
 
+/** Whether a device that is not yet known says something: on the first day all are, and it does not. */
+export const unknownStandsOut = () => {
+  const { unknown, total } = state.snapshot?.devices ?? {};
+  return unknown * 2 < total;
+};
+
 /** Begins, or begins again after a log-in. */
 export function start() {
   if (running) return;

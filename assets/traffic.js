@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 import { Chart } from "./chart.js";
-import { fill, h } from "./dom.js";
+import { fill, h, setText } from "./dom.js";
 import { clock, second } from "./format.js";
 import { t } from "./i18n.js";
 import { cardHead, empty } from "./parts.js";
@@ -11,6 +11,8 @@ import { SERIES, inBits, makeLegend, meanOf, pointWords, ratesOf, seriesTable } 
 import { now, state } from "./state.js";
 
 const HOUR = 3_600_000;
+/** A monitor that just began shows as much as there is, this at least. */
+const SHORTEST = 10 * 60_000;
 const STEP = 10_000;
 const CALM_MS = 10_000;
 const TABLE_MS = 30_000;
@@ -24,6 +26,7 @@ export function trafficCard() {
   let ended = false;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const legend = makeLegend((key) => FIGURES[key] ?? "/history?range=1h");
+  const span = h("span", { class: "muted" }, t("traffic.hour"));
   const message = h("div", { class: "over", hidden: true });
   const table = h("div", { class: "unseen" });
   const chart = new Chart({
@@ -40,7 +43,7 @@ export function trafficCard() {
       t("traffic"),
       null,
       null,
-      h("span", { class: "muted" }, t("traffic.hour")),
+      span,
       legend.moment,
       h("nav", { class: "segments", "aria-label": t("history.longer") }, ranges),
     ),
@@ -103,7 +106,9 @@ export function trafficCard() {
     const points = gather(to);
     message.hidden = points.length > 1 && state.snapshot.capture.packets > 0;
     if (!message.hidden) fill(message, empty(t("traffic.none"), t("traffic.none.why")));
-    chart.set(points, to - HOUR, to, STEP);
+    const shown = Math.min(HOUR, Math.max(SHORTEST, to - (points[0]?.time ?? to)));
+    setText(span, shown < HOUR ? t("traffic.minutes", { n: Math.floor(shown / 60_000) }) : t("traffic.hour"));
+    chart.set(points, to - shown, to, STEP);
     if (performance.now() - tabled > TABLE_MS || !tabled) {
       tabled = performance.now();
       fill(

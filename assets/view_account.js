@@ -17,7 +17,6 @@ export function accountView(view) {
   const draw = () => fill(page, head(), state.me ? parts(view, draw) : h("p", { class: "muted" }, t("loading")));
   view.on("me", draw);
   draw();
-  if (!state.me) loadMe();
   return page;
 }
 

@@ -11,7 +11,7 @@ import { apiQuery, isNarrow, pageQuery, queryText, readFilter, timeWords } from 
 import { filterBar } from "./filter_bar.js";
 import { t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
-import { loadKinds } from "./kinds.js";
+import { loadKinds, loadTexts } from "./kinds.js";
 import { dialog, empty } from "./parts.js";
 import { selection } from "./selection.js";
 import { state } from "./state.js";
@@ -243,10 +243,9 @@ export function alertsView(view) {
     document.documentElement.toggleAttribute("data-detail", true);
     const known = list.get(id) ?? state.open.get(id);
     if (known) showDetail(known);
-    await loadKinds();
     try {
-      const alert = known ?? (await get(`/api/alerts/${id}`));
-      if (selected === id && !known) showDetail(alert);
+      const [alert] = await Promise.all([list.get(id) ?? state.open.get(id) ?? get(`/api/alerts/${id}`), loadTexts()]);
+      if (selected === id) showDetail(alert);
     } catch (error) {
       const back = h("button", { type: "button", "data-close": true, onclick: close }, t("close"));
       if (selected === id) fill(side, h("header", {}, back), empty(t("error.load"), error.message));

@@ -9,7 +9,7 @@ import { bytes, count, full, moment } from "./format.js";
 import { said, t, tn } from "./i18n.js";
 import { icon } from "./icons.js";
 import { empty, setWhen, toast, when, word } from "./parts.js";
-import { deviceChanged, may, now, state } from "./state.js";
+import { deviceChanged, may, now, state, unknownStandsOut } from "./state.js";
 
 const CHUNK = 100;
 
@@ -273,7 +273,7 @@ function makeRow(device) {
     setText(link, d.label);
     setAttr(link, "title", d.label);
     star.hidden = !d.important;
-    strange.hidden = d.known !== false;
+    strange.hidden = d.known !== false || !unknownStandsOut();
     setText(risk, d.risk ? count(d.risk) : "–");
     setAttr(risk, "data-level", d.risk >= 67 ? "high" : d.risk >= 34 ? "medium" : d.risk ? "low" : null);
     setAttr(lamp, "title", t(d.online ? "online" : "offline"));

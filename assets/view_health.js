@@ -87,7 +87,10 @@ function listTroubles({ problems, ...answer }) {
     const id = badId(path, value);
     if (!id || (owner?.problem && seen.has(owner.problem))) return;
     const of = owner?.name ? `${owner.name}: ` : "";
-    counted.push({ title: `${of}${title(path)}: ${words(path, value)}`, text: "", todo: t(`todo.${id}`) });
+    const todo = t(`todo.${id}`);
+    // Of an interface after the sum of all, the same again.
+    if (counted.some((c) => c.todo === todo && c.value === value)) return;
+    counted.push({ value, title: `${of}${title(path)}: ${words(path, value)}`, text: "", todo });
   });
   return [...told, ...counted];
 }

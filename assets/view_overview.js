@@ -9,7 +9,7 @@ import { kindTitle } from "./kinds.js";
 import { cardHead, empty, parties, sentenceOf, setWhen, summaryOf, when } from "./parts.js";
 import { applicationRow, destinationRow, rankCard, talkerRow } from "./rank.js";
 import { sightButton, sightWords } from "./sight.js";
-import { SEVERITIES, now, state, worst } from "./state.js";
+import { SEVERITIES, now, state, unknownStandsOut, worst } from "./state.js";
 import { trafficCard } from "./traffic.js";
 
 const URGENT = ["critical", "high", "medium"];
@@ -124,7 +124,7 @@ function showFacts(el) {
   const entries = [
     ["/devices?show=online", tn("online", devices.online)],
     ["/devices?show=new", tn("new", devices.new_today)],
-    devices.unknown && ["/devices?show=unknown", tn("unknown", devices.unknown)],
+    devices.unknown && unknownStandsOut() && ["/devices?show=unknown", tn("unknown", devices.unknown)],
     ["/health#capture", tn("lost", capture.dropped)],
     learning && !learning.done && ["/health#monitor", t("sensor.learning", learning)],
     low && ["/alerts?severity=low", tn("notices", low)],
@@ -312,8 +312,6 @@ function devicesCard() {
 
 const missing = (d) => d.important && !d.online;
 const bytesToday = (d) => d.bytes_in_today + d.bytes_out_today;
-// On the first day everything is new and not yet known: then it says nothing.
-const standsOut = () => state.snapshot.devices.unknown * 2 < state.snapshot.devices.total;
 const isNew = (d) => now() - Date.parse(d.first_seen) < 86_400_000;
 const byPresence = (a, b) =>
   missing(b) - missing(a) || b.online - a.online || bytesToday(b) - bytesToday(a) || (a.id < b.id ? -1 : 1);
@@ -342,7 +340,7 @@ function chip(device) {
       detail,
       missing(d)
         ? t("important gone")
-        : d.known === false && isNew(d) && standsOut()
+        : d.known === false && isNew(d) && unknownStandsOut()
           ? t("device.unknown.yet")
           : d.online
             ? `${bytes(bytesToday(d))} ${t("today")}`

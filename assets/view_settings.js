@@ -3,15 +3,15 @@
 
 import { del, get, patch, post } from "./api.js";
 import { muteList } from "./actions.js";
+import { backupCard } from "./backup.js";
 import { fill, h, setText } from "./dom.js";
 import { ago, full } from "./format.js";
-import { has, lang, t, tn } from "./i18n.js";
-import { allKinds, forgetKinds, loadKinds } from "./kinds.js";
+import { has, lang, said, t, tn } from "./i18n.js";
+import { allKinds, forgetKinds, loadTexts } from "./kinds.js";
 import { badge, dialog, empty, toast } from "./parts.js";
 import { alarmTest } from "./selftest.js";
 import { settingInput, valueWords } from "./setting_input.js";
 import { may, now, state, stop } from "./state.js";
-import { settingDoc } from "./words_settings_docs.js";
 
 // General sections, in the order of the page; the kinds of alerts come after them.
 const SECTIONS = ["network", "devices", "detect", "store", "feeds", "log", "dashboard", "capture"];
@@ -45,6 +45,8 @@ export function settingsView(view) {
 
   load();
   view.on("status", (s) => s.detail === "settings_changed" && !page.saving && !page.drafts.size && load());
+  document.addEventListener("restored", load);
+  view.cleanup(() => document.removeEventListener("restored", load));
   const leaving = (event) => page.drafts.size && event.preventDefault();
   addEventListener("beforeunload", leaving);
   view.cleanup(() => removeEventListener("beforeunload", leaving));
@@ -52,7 +54,7 @@ export function settingsView(view) {
 
   async function load() {
     try {
-      const [answer] = await Promise.all([get("/api/settings"), loadKinds()]);
+      const [answer] = await Promise.all([get("/api/settings"), loadTexts()]);
       take(answer);
     } catch (error) {
       fill(body, empty(t("error.load"), error.message, retry()));
@@ -80,6 +82,7 @@ export function settingsView(view) {
       recent(),
       SECTIONS.map((id) => group(id, of(id))),
       h("section", { class: "card aside" }, h("h2", {}, t("mutes")), h("p", { class: "muted" }, t("mutes.explain")), muteList(view)),
+      may() && backupCard(view),
       h(
         "section",
         { class: "card kinds-card" },
@@ -140,6 +143,8 @@ export function settingsView(view) {
     const name = setting.key.slice(setting.section.length + 1);
     if (name === "enabled") return t("setting.enabled");
     if (has(`setting.${setting.key}`)) return t(`setting.${setting.key}`);
+    // The keys of detectors are English: another language shows them as the keys they are.
+    if (lang() !== "en") return name;
     const words = name.replace(/_(s|ms|seconds|days|mib|kib)$/, "").replaceAll("_", " ");
     return words.charAt(0).toUpperCase() + words.slice(1);
   }
@@ -176,7 +181,7 @@ export function settingsView(view) {
         { class: "setting-words" },
         h("label", { for: id }, title(setting)),
         marks,
-        h("p", { class: "muted fine", id: `${id}-doc` }, settingDoc(setting, lang())),
+        h("p", { class: "muted fine", id: `${id}-doc` }, docOf(setting)),
         h(
           "p",
           { class: "fine source" },
@@ -275,7 +280,7 @@ export function settingsView(view) {
       const answer = await patch("/api/settings", Object.fromEntries(page.drafts));
       const n = page.drafts.size;
       forgetKinds();
-      await loadKinds();
+      await loadTexts();
       take(answer);
       saved(n);
     } catch (error) {
@@ -296,7 +301,7 @@ export function settingsView(view) {
     try {
       const answer = await post("/api/settings/undo");
       forgetKinds();
-      await loadKinds();
+      await loadTexts();
       take(answer);
       toast(t("settings.undone"));
     } catch (error) {
@@ -351,7 +356,7 @@ export function settingsView(view) {
     let shown = 0;
     for (const { el, setting } of page.rows.values()) {
       const kind = el.closest("details")?.querySelector("summary b")?.textContent ?? "";
-      const text = `${setting.key} ${title(setting)} ${settingDoc(setting, lang())} ${kind}`.toLowerCase();
+      const text = `${setting.key} ${title(setting)} ${docOf(setting)} ${kind}`.toLowerCase();
       const fits = wanted.every((word) => text.includes(word));
       el.hidden = !fits;
       shown += fits ? 1 : 0;
@@ -439,4 +444,11 @@ function session(view) {
       h("button", { type: "button", onclick: out }, t("logout")),
     ),
   ];
+}
+
+// What a setting means. The range stands beside the input; long docs are for the example file: their first part is
+// enough here.
+function docOf(setting) {
+  const plain = said(setting, "doc").replace(/\x60/g, "").replace(/\s+/g, " ").replace(/ [\d.]+ to [\d.]+\.$/, "");
+  return setting.key === "feeds.lists" ? plain.split(" format ")[0] : plain;
 }

@@ -65,6 +65,7 @@ export default {
   "alert.next": ["Next alert", "Volgende melding"],
   "alert.previous": ["Previous alert", "Vorige melding"],
   "copy.link": ["Copy link", "Kopieer link"],
+  "alert.download": ["Download as JSON", "Download als JSON"],
   copied: ["The link is copied.", "De link is gekopieerd."],
   history: ["How it went on", "Verloop"],
   "spark.alt": ["At most {most} in {step}, over {span}", "Hoogstens {most} in {step}, over {span}"],

@@ -48,6 +48,7 @@ export default {
     "De grafiek begint bij de eerste pakketten die de sensor bereiken.",
   ],
   "traffic.hour": ["last hour", "afgelopen uur"],
+  "traffic.minutes": ["last {n} minutes", "afgelopen {n} minuten"],
   range: ["Range", "Periode"],
   "range.1h": ["1 h", "1 u"],
   "range.24h": ["24 h", "24 u"],

@@ -1,6 +1,7 @@
 //! Commands: what HTTP may ask of the loop that owns the engine, over a bounded channel.
 
 use crate::alert::Mute;
+use crate::backup::Backup;
 use crate::event::{DeviceRecord, Talker};
 pub use crate::table::devices::DeviceChange;
 use crate::time::WallTime;
@@ -26,6 +27,23 @@ pub enum Command {
     Settings(Reply<serde_json::Value>),
     /// Who wants which settings changed; the answer is that of `Settings` afterwards.
     OrderSettings(String, SettingsOrder, Reply<Result<serde_json::Value, SettingsRefusal>>),
+    /// What a backup holds, without secrets; and the settings that it leaves out because they may carry one.
+    Backup(Reply<Result<(Backup, Secret), SettingsRefusal>>),
+    /// Who wants what taken over from a backup; the answer says what changes, as `/api/restore` tells it.
+    Restore(String, Box<Restore>, Reply<Result<serde_json::Value, SettingsRefusal>>),
+}
+
+/// Settings that may carry a key or password, by full key.
+pub type Secret = BTreeMap<String, serde_json::Value>;
+
+/// What to take over from a backup.
+pub struct Restore {
+    /// What it holds.
+    pub backup: Backup,
+    /// Settings that were sealed in it.
+    pub secret: Secret,
+    /// Whether to do it; else only to say what would change.
+    pub apply: bool,
 }
 
 /// A change of settings.

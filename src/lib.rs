@@ -29,6 +29,7 @@
 //! | [`observe`] | 4 | what a frame meant |
 //! | [`feeds`] | 4 | lists of known bad addresses, names, URLs and fingerprints |
 //! | [`detect`] | 5 | one file per kind of alert |
+//! | [`backup`] | 5 | one file of settings, names and mutes, read and checked |
 //! | [`command`] | 5 | what HTTP may ask of the loop |
 //! | [`store`] | 5 | the redb file |
 //! | [`bus`] | 5 | bounded fan-out of encoded events |
@@ -40,7 +41,9 @@
 //! | [`machine`] | 8 | processor, memory, temperature, disk |
 //! | [`pages`] | 8 | code that only starting up needed, given back |
 //! | [`places`] | 8 | where outside addresses are, from files of the owner |
+//! | [`restore`] | 8 | what a backup holds and would change |
 //! | [`service`] | 8 | systemd readiness and watchdog, the claim code, the local socket |
+//! | [`update`] | 8 | the appliance's two slots: written, tried, kept or given up |
 //! | [`run`] | 9 | owns everything, drives it |
 //! | [`cli`] | 10 | the commands |
 //!
@@ -51,6 +54,7 @@
 
 pub mod addr;
 pub mod alert;
+pub mod backup;
 #[cfg(feature = "http")]
 pub mod bus;
 pub mod capture;
@@ -77,6 +81,7 @@ pub mod observe;
 pub mod pages;
 #[cfg(feature = "http")]
 pub mod places;
+pub mod restore;
 #[cfg(all(feature = "live", feature = "store", feature = "http"))]
 pub mod run;
 #[cfg(feature = "live")]
@@ -85,6 +90,8 @@ pub mod service;
 pub mod store;
 pub mod table;
 pub mod time;
+#[cfg(feature = "live")]
+pub mod update;
 pub mod wire;
 pub mod words;
 

@@ -113,7 +113,12 @@ impl LogFile {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;
         }
-        let file = append(&path)?;
+        let file = append(&path).or_else(|error| {
+            // Of the other mode's process, which runs as another user; the folder is shared.
+            let denied = error.kind() == io::ErrorKind::PermissionDenied;
+            let aside = denied && std::fs::rename(&path, path.with_extension("log.old")).is_ok();
+            if aside { append(&path) } else { Err(error) }
+        })?;
         let size = file.metadata()?.len();
         Ok(LogFile { mirrored, path, file, size })
     }

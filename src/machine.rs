@@ -39,7 +39,7 @@ impl Machine {
             temperature_celsius: temperature(),
             under_voltage: under_voltage(Path::new("/sys/class/hwmon")),
             throttled: throttled(),
-            load: load().unwrap_or(0.0),
+            load: load(),
             disk_free_bytes: free_bytes(&self.disk),
             store_bytes: 0,
             written_today_bytes: 0,
@@ -105,9 +105,10 @@ fn throttled() -> Option<bool> {
     Some(bits & 0b1110 != 0)
 }
 
-/// Load average of the last minute.
-fn load() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+/// Load average of the last minute, as `/proc/loadavg` rounds it, which the unit's ProcSubset=pid hides.
+fn load() -> f64 {
+    let sixteen_bit_fraction = rustix::system::sysinfo().loads[0] as f64;
+    (sixteen_bit_fraction / 65_536.0 * 100.0).round() / 100.0
 }
 
 /// Free bytes for an ordinary user on the disk of `path`, or of the nearest folder above it that exists.

@@ -19,6 +19,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("observe", 4),
     ("feeds", 4),
     ("detect", 5),
+    ("backup", 5),
     ("command", 5),
     ("store", 5),
     ("bus", 5),
@@ -30,7 +31,9 @@ const LEVELS: &[(&str, u32)] = &[
     ("machine", 8),
     ("pages", 8),
     ("places", 8),
+    ("restore", 8),
     ("service", 8),
+    ("update", 8),
     ("run", 9),
     ("cli", 10),
 ];

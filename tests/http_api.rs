@@ -86,6 +86,21 @@ fn as_described(fake: &Fake, method: &str, path: &str, template: &str, answer: &
     }
 }
 
+/// One that changes something of everything.
+fn a_backup() -> Value {
+    json!({
+        "format": "netmonitor-backup", "version": 1, "netmonitor": "0.1.0", "made": "2026-01-02", "host": "attic",
+        "settings": { "detect.quiet_period_s": 60, "dashboard.port": 1, "no.such": [] },
+        "devices": [
+            { "id": "020000000001", "macs": ["02:00:00:00:00:01"], "name": "Printer", "first_seen": "2026-01-01",
+              "last_seen": "2026-01-02" },
+            { "id": "0200000000ee", "macs": ["02:00:00:00:00:ee"], "important": true, "first_seen": "2026-01-01",
+              "last_seen": "2026-01-02" },
+        ],
+        "mutes": [{ "kind": "port_scan", "source": "10.0.0.1", "until": null, "reason": "" }],
+    })
+}
+
 #[test]
 fn answers_are_as_the_api_description_says() {
     let fake = fake::start(|_| {});
@@ -145,6 +160,11 @@ fn answers_are_as_the_api_description_says() {
         ("PATCH", "/api/settings", "/api/settings", Some(json!({ "detect.port_scan.ports": 30 })), 409),
         ("PATCH", "/api/settings", "/api/settings", Some(json!({})), 400),
         ("POST", "/api/settings/undo", "/api/settings/undo", Some(json!({})), 409),
+        ("GET", "/api/backup", "/api/backup", None, 200),
+        ("POST", "/api/backup", "/api/backup", Some(json!({ "passphrase": "long enough for it" })), 200),
+        ("POST", "/api/backup", "/api/backup", Some(json!({ "passphrase": "short" })), 400),
+        ("POST", "/api/restore", "/api/restore", Some(json!({ "backup": {} })), 400),
+        ("POST", "/api/restore", "/api/restore", Some(json!({ "backup": a_backup() })), 200),
         ("POST", "/api/tokens", "/api/tokens", Some(json!({ "name": "scraper" })), 201),
         ("POST", "/api/tokens", "/api/tokens", Some(json!({ "name": " " })), 400),
         ("GET", "/api/tokens", "/api/tokens", None, 200),

@@ -5,7 +5,12 @@
 mod client;
 mod lab;
 
+#[allow(dead_code, reason = "only the two processes are of use here")]
+#[path = "standalone/process.rs"]
+mod process;
+
 use lab::{Monitor, on_a_cable, skip, until};
+use process::{Side, log_in, ready};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -94,32 +99,65 @@ fn login<'a>(password: &'a str, body: &'a mut String) -> [&'a str; 4] {
     ["-H", "content-type: application/json", "-d", body]
 }
 
+/// Whether the example can be tried here.
+fn possible() -> bool {
+    let there = |program: &str, argument: &str| Command::new(program).arg(argument).output().is_ok();
+    let possible = there("nginx", "-v") && there("openssl", "version") && there("curl", "-V");
+    if !possible {
+        skip("nginx, openssl or curl is missing, the example for nginx was not tried");
+    }
+    possible
+}
+
+/// What the example asks to set, and logs in `logs`.
+fn settings(logs: &str) -> [(&str, &str); 4] {
+    [
+        ("NETMONITOR_DASHBOARD_PORT", "8080"),
+        ("NETMONITOR_DASHBOARD_TRUSTED_PROXIES", "127.0.0.1"),
+        ("NETMONITOR_DASHBOARD_PUBLIC_HOSTS", "monitor.example"),
+        ("LOG_DIR", logs),
+    ]
+}
+
+/// All of it, in front of a dashboard that has its password.
+fn everything(folder: &Path, logs: &str) {
+    let _nginx = Nginx::start(folder);
+    let access = || fs::read_to_string(Path::new(logs).join("dashboard_access.log")).expect("a log");
+    pages_are_below_the_prefix(folder);
+    let cookie = logging_in_sets_a_cookie_for_there_alone(folder);
+    events_come_as_they_happen(folder, &cookie);
+    guessers_are_told_apart(folder);
+    sessions_tell_whose_they_are(folder, &cookie);
+    strangers_are_not_believed(folder, &cookie, &access);
+}
+
 #[test]
 fn behind_nginx_everything_is_below_the_prefix_live_and_each_client_is_told_from_others() {
-    let there = |program: &str, argument: &str| Command::new(program).arg(argument).output().is_ok();
-    if !(there("nginx", "-v") && there("openssl", "version") && there("curl", "-V")) {
-        return skip("nginx, openssl or curl is missing, the example for nginx was not tried");
+    if !possible() {
+        return;
     }
     on_a_cable(|_| {
         let folder = tempfile::tempdir().expect("a folder");
         let logs = folder.path().join("logs").display().to_string();
-        let mut monitor = Monitor::start(
-            folder.path(),
-            &[
-                ("NETMONITOR_DASHBOARD_PORT", "8080"),
-                ("NETMONITOR_DASHBOARD_TRUSTED_PROXIES", "127.0.0.1"),
-                ("NETMONITOR_DASHBOARD_PUBLIC_HOSTS", "monitor.example"),
-                ("LOG_DIR", &logs),
-            ],
-        );
+        let mut monitor = Monitor::start(folder.path(), &settings(&logs));
         monitor.claim();
-        let _nginx = Nginx::start(folder.path());
-        let access = || fs::read_to_string(Path::new(&logs).join("dashboard_access.log")).expect("a log");
-        pages_are_below_the_prefix(folder.path());
-        let cookie = logging_in_sets_a_cookie_for_there_alone(folder.path());
-        events_come_as_they_happen(folder.path(), &cookie);
-        guessers_are_told_apart(folder.path());
-        strangers_are_not_believed(folder.path(), &cookie, &access);
+        everything(folder.path(), &logs);
+    });
+}
+
+#[test]
+fn behind_nginx_it_is_the_same_in_standalone_mode() {
+    if !possible() {
+        return;
+    }
+    on_a_cable(|_| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let logs = folder.path().join("logs").display().to_string();
+        let _monitor = Side::monitor(folder.path(), "standalone", &settings(&logs));
+        let _front = Side::front(folder.path(), &settings(&logs));
+        ready();
+        log_in(folder.path());
+        everything(folder.path(), &logs);
     });
 }
 
@@ -194,6 +232,14 @@ fn guessers_are_told_apart(folder: &Path) {
     let told: Vec<u16> = (0..8).map(|_| attempt("127.0.0.21", "a guess of mine")).collect();
     assert!(told.contains(&401) && told.last() == Some(&429), "{told:?}");
     assert_eq!(attempt("127.0.0.22", "a password for tests"), 204, "another client of the same proxy");
+}
+
+fn sessions_tell_whose_they_are(folder: &Path, cookie: &str) {
+    let (status, _, text) = curl(folder, "127.0.0.20", &["-H", cookie, &format!("{SITE}/api/sessions")]);
+    let answer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let sessions = answer["sessions"].as_array().unwrap_or_else(|| panic!("{status}: {text}"));
+    let current = sessions.iter().find(|session| session["current"] == true).expect("the one that asks");
+    assert_eq!(current["address"], "127.0.0.20", "{text}");
 }
 
 fn strangers_are_not_believed(folder: &Path, cookie: &str, access: &dyn Fn() -> String) {

@@ -43,7 +43,7 @@ fn modules_become_functions_in_the_order_of_their_imports() {
 // b_words.js
 const $b_words = (() => {
 const $default = {
-  a: \"b // c\",
+a: \"b // c\",
 };
 return { default: $default };
 })();

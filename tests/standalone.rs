@@ -26,7 +26,7 @@ use scans::{Stop, scan_for_ever};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -40,6 +40,18 @@ const NO_PASSWORD: (&str, &str) = ("NETMONITOR_DASHBOARD_AUTH", "none");
 /// GET; status, what tells how to read the answer, and the answer.
 fn get(path: &str, headers: &str) -> client::Answer {
     client::ask(dashboard(), "GET", path, headers, None)
+}
+
+/// The body of an answer to one that takes gzip; whether it was packed.
+fn packed(path: &str, headers: &str) -> (bool, Vec<u8>) {
+    let mut stream = client::connect(dashboard());
+    let wants = "host: localhost\r\nconnection: close\r\naccept-encoding: gzip\r\n";
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n{wants}{headers}\r\n").as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("all of it");
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head") + 4;
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    (head.contains("\r\ncontent-encoding: gzip\r\n"), answer.split_off(end))
 }
 
 /// The names in an answer, without what is beside them in standalone mode.
@@ -59,8 +71,10 @@ fn answers(headers: &str) -> Vec<(String, u16, String, BTreeSet<String>)> {
         "/alerts",
         "/devices",
         "/devices/020000000001",
+        "/history",
         "/health",
         "/settings",
+        "/account",
         "/kiosk",
         "/kiosk?token=wrong",
         "/api/dashboard",
@@ -68,6 +82,7 @@ fn answers(headers: &str) -> Vec<(String, u16, String, BTreeSet<String>)> {
         "/api/alerts",
         "/api/alerts?limit=0",
         "/api/alerts?format=csv",
+        "/api/alerts?format=json",
         "/api/alerts/1",
         "/api/alerts/99999",
         "/api/mutes",
@@ -78,11 +93,13 @@ fn answers(headers: &str) -> Vec<(String, u16, String, BTreeSet<String>)> {
         "/api/places",
         "/api/kinds",
         "/api/kinds?lang=nl",
+        "/api/settings",
         "/api/health",
         "/api/session",
         "/api/sessions",
         "/api/accounts",
         "/api/tokens",
+        "/api/audit",
         "/api/openapi.json",
         "/api/events?last_event_id=x",
         "/metrics",
@@ -93,9 +110,17 @@ fn answers(headers: &str) -> Vec<(String, u16, String, BTreeSet<String>)> {
     ] {
         for headers in [headers, ""] {
             let answer = get(path, headers);
-            let kind = ["content-type", "location", "allow", "www-authenticate", "cache-control"]
-                .map(|name| answer.header(name).to_owned())
-                .join("; ");
+            let kind = [
+                "content-type",
+                "content-disposition",
+                "location",
+                "allow",
+                "www-authenticate",
+                "cache-control",
+                "content-security-policy",
+            ]
+            .map(|name| answer.header(name).to_owned())
+            .join("; ");
             let body = serde_json::from_str(&answer.body).unwrap_or_default();
             all.push((format!("{path} {}", !headers.is_empty()), answer.status, kind, names(&body)));
         }
@@ -139,8 +164,16 @@ fn every_answer_is_as_in_embedded_mode() {
             (names(&get("/api/health", &viewer).json()).len() > 3).then_some(())
         });
         let expected = answers(&viewer);
-        let alerts = get("/api/alerts?limit=3", &viewer).body;
-        let kinds = get("/api/kinds", &viewer).body;
+        let same = [
+            "/api/alerts?limit=3",
+            "/api/alerts?format=csv",
+            "/api/alerts/1",
+            "/api/kinds",
+            "/api/openapi.json",
+            "/alerts",
+        ];
+        let bodies = same.map(|path| (get(path, &viewer).body, packed(path, &viewer)));
+        assert!(bodies.iter().all(|(plain, _)| plain.len() > 100));
         assert!(embedded.stop().0);
 
         let _monitor = Side::monitor(folder.path(), "gunicorn", &[EVERY_ALERT]);
@@ -153,13 +186,90 @@ fn every_answer_is_as_in_embedded_mode() {
         for (here, there) in answers(&viewer).iter().zip(&expected) {
             assert_eq!(here, there);
         }
-        assert_eq!(get("/api/alerts?limit=3", &viewer).body, alerts);
-        assert_eq!(get("/api/kinds", &viewer).body, kinds);
+        for (path, (plain, small)) in same.iter().zip(&bodies) {
+            assert!(get(path, &viewer).body == *plain, "{path}");
+            assert!(packed(path, &viewer) == *small, "{path}, packed");
+        }
         let health = get("/api/health", &viewer).json();
         assert_eq!(health["front"]["monitor_away"], false, "{health}");
         assert!(get("/metrics", &viewer).body.contains("\nnetmonitor_front_subscriptions 1\n"));
         assert!(front.said().contains("DASHBOARD_WORKERS"), "{}", front.said());
         assert!(front.said().contains("dashboard: http://127.0.0.1:8080/"), "{}", front.said());
+    });
+}
+
+#[test]
+fn whatever_is_changed_through_the_front_is_changed_in_the_monitor_and_told_to_viewers() {
+    on_a_cable(|cable| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let monitor = Side::monitor(folder.path(), "standalone", &[EVERY_ALERT]);
+        let _front = Side::front(folder.path(), &[]);
+        ready();
+        let owner = log_in(folder.path());
+        let send = |who: &str, method: &str, path: &str, body: &str, wanted: u16| {
+            let answer = client::ask(dashboard(), method, path, who, Some(body).filter(|b| !b.is_empty()));
+            assert_eq!(answer.status, wanted, "{method} {path}: {answer:?}");
+            answer
+        };
+        let browser = Browser::open(&owner);
+        browser.wait_for("a snapshot", time::Timestamp::MIN, |event| event.name == "snapshot");
+        let stop = AtomicBool::new(false);
+        thread::scope(|s| {
+            let _stop = Stop(&stop);
+            s.spawn(|| cable.far(|| scan_for_ever(&stop)));
+            browser.wait_for("an alert", time::Timestamp::MIN, |event| event.name == "alert");
+        });
+
+        let began = now();
+        let tried = send(&owner, "POST", "/api/selftest", r#"{"nonce":"mark-1"}"#, 200).json();
+        assert_eq!((tried["passed"].as_bool(), tried["nonce"].as_str()), (Some(true), Some("mark-1")));
+        browser.wait_for("the canary", began, |event| {
+            event.name == "status" && event.data["nonce"] == "mark-1" && event.data["detail"] == "self_test"
+        });
+        let changes = r#"{"detect.port_scan.ports":42}"#;
+        send(&owner, "PATCH", "/api/settings", changes, 200);
+        browser.wait_for("word of the settings", began, |e| e.data["detail"] == "settings_changed");
+        let ports = |answer: client::Answer| {
+            let all = answer.json()["settings"].as_array().expect("settings").clone();
+            all.iter().find(|s| s["key"] == "detect.port_scan.ports").expect("listed")["value"].clone()
+        };
+        assert_eq!(ports(get("/api/settings", &owner)), 42);
+        send(&owner, "POST", "/api/settings/undo", "{}", 200);
+        assert_ne!(ports(get("/api/settings", &owner)), 42);
+
+        let device = get("/api/devices", &owner).json()["devices"][0]["id"].as_str().expect("one").to_owned();
+        let named = now();
+        send(&owner, "PATCH", &format!("/api/devices/{device}"), r#"{"name":"Printer"}"#, 200);
+        browser.wait_for("the new name", named, |e| e.name == "device" && e.data["name"] == "Printer");
+        send(&owner, "POST", "/api/alerts/1/ack", r#"{"note":"mine"}"#, 200);
+        let mute = send(&owner, "POST", "/api/mutes", r#"{"kind":"port_scan"}"#, 201).json();
+        send(&owner, "DELETE", &format!("/api/mutes/{}", mute["id"]), "", 204);
+
+        // Others: a viewer who may only look, a program with a token, a wall.
+        let account = r#"{"name":"sam","password":"a password of hers"}"#;
+        let account = send(&owner, "POST", "/api/accounts", account, 201).json();
+        let answer =
+            send("", "POST", "/api/session", r#"{"name":"sam","password":"a password of hers"}"#, 204);
+        let sam = format!("cookie: {}\r\n", answer.cookie());
+        assert_eq!(get("/api/dashboard", &sam).status, 200);
+        send(&sam, "POST", "/api/selftest", "", 403);
+        let hers = Browser::open(&sam);
+        hers.wait_for("a snapshot", time::Timestamp::MIN, |event| event.name == "snapshot");
+        let token = send(&owner, "POST", "/api/tokens", r#"{"name":"a wall","scope":"kiosk"}"#, 201).json();
+        let secret = token["token"].as_str().expect("told once");
+        let wall = format!("authorization: Bearer {secret}\r\n");
+        assert_eq!((get("/api/dashboard", &wall).status, get("/api/mutes", &wall).status), (200, 403));
+        let opened = get(&format!("/kiosk?token={secret}"), "");
+        assert_eq!((opened.status, opened.header("location")), (303, "/kiosk"));
+        let kiosk = format!("cookie: {}\r\n", opened.cookie());
+        assert_eq!((get("/kiosk", &kiosk).status, get("/api/dashboard", &kiosk).status), (200, 200));
+        send(&owner, "DELETE", &format!("/api/tokens/{}", token["id"]), "", 204);
+        assert_eq!((get("/api/dashboard", &wall).status, get("/api/dashboard", &kiosk).status), (401, 401));
+        send(&owner, "DELETE", &format!("/api/accounts/{}", account["id"]), "", 204);
+        assert_eq!(get("/api/dashboard", &sam).status, 401);
+        until("her stream ends with her account", 5, || hers.refused().contains(&401).then_some(()));
+        assert_eq!(get("/api/dashboard", &owner).status, 200);
+        assert!(monitor.stop().0);
     });
 }
 
@@ -220,7 +330,7 @@ fn the_monitor_judges_viewers_and_they_see_live_what_happens() {
         let whole = || get("/api/dashboard", &viewer).json();
         let shown = || {
             let whole = whole();
-            let alerts = whole["alerts"]["recent"].as_array().expect("a list").len();
+            let alerts = whole["alerts"]["recent"].as_array().map_or(0, Vec::len);
             (alerts > 0 && whole["capture"]["packets"].as_u64() > Some(20)).then_some(())
         };
         until("the whole snapshot moves on", 5, shown);
@@ -344,14 +454,21 @@ fn kill_either_again_and_again(kills: u64) {
         let newest = told.last().copied().unwrap_or_default();
         let missed: Vec<&u64> =
             stored.iter().filter(|id| **id > since && **id <= newest && !told.contains(id)).collect();
-        assert!(missed.is_empty(), "committed and not told: {missed:?} of {} stored", stored.len());
+        let around = missed.first().map(|first| browser.around(**first));
+        assert!(missed.is_empty(), "committed and not told: {missed:?}; {}", around.unwrap_or_default());
         let behind = stored.last().copied().unwrap_or_default().saturating_sub(newest);
         assert!(behind < 50, "{behind} alerts behind");
         assert!(told.len() as u64 > kills, "hardly anything was told: {}", told.len());
         let left_out =
             browser.events().iter().filter(|e| e.data["detail"] == "older_alerts_left_out").count();
         assert_eq!(left_out, 0, "resuming was cut short");
-        println!("{} of {} alerts told, over {} streams", told.len(), stored.len(), browser.connections());
+        let lagged = browser.events().iter().filter(|e| e.data["lagged"].is_u64()).count();
+        println!(
+            "{} of {} alerts told, over {} streams; too slow itself {lagged} times",
+            told.len(),
+            stored.len(),
+            browser.connections()
+        );
     }
 }
 

@@ -243,6 +243,30 @@ fn every_refusal_has_words() {
 }
 
 #[test]
+fn every_setting_is_explained_in_dutch() {
+    let example = read("config.toml.example");
+    let page = read("src/config/dutch.json");
+    let mut section = "";
+    let mut missing = BTreeSet::new();
+    for line in example.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name;
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| id_like(key)) {
+            let key = format!("{section}.{key}");
+            if !key.ends_with(".enabled") && !page.contains(&format!("\n \"{key}\":")) {
+                missing.insert(key);
+            }
+        }
+    }
+    none("settings without Dutch words in src/config/dutch.json", &missing);
+}
+
+/// Whether this is the key of a setting, and no example of a list.
+fn id_like(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
 fn no_entry_was_left_in_english() {
     // Words that are the same in both languages, names and units.
     let same = [

@@ -66,10 +66,11 @@ fn describe(raw: &pnet_datalink::NetworkInterface, sys: &Path) -> Interface {
     }
 }
 
-/// The interface that the default route goes through: IPv4 first, then IPv6.
+/// The interface that the default route goes through: IPv4 first, then IPv6. Asked below `self`, which the unit's
+/// ProcSubset=pid leaves in sight.
 pub fn default_route() -> Option<String> {
-    let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
-    let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    let v4 = fs::read_to_string("/proc/self/net/route").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();
     route_v4(&v4).or_else(|| route_v6(&v6))
 }
 

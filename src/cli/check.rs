@@ -1,6 +1,6 @@
 //! `netmonitor check`: would `run` work? Settings, permission, interface, store, dashboard, lists, one line each.
 
-use super::{Outcome, read_config};
+use super::{Outcome, read_config, units};
 use crate::capture::interfaces;
 use crate::config::{Config, Server};
 use crate::logs::say;
@@ -63,6 +63,7 @@ impl Check {
         parts.push(("dashboard", dashboard(&config)));
         parts.push(("reset file", Ok(reset_file(&config))));
         parts.extend(socket(&config).map(|verdict| ("socket", verdict)));
+        parts.extend(units::state(&config).map(|verdict| ("units", verdict)));
         parts.extend(lists(&config).into_iter().map(|verdict| ("list", verdict)));
         parts.extend(config.network.geoip.iter().map(|path| ("places", places(path))));
         for (part, verdict) in &parts {
@@ -139,7 +140,7 @@ fn reset_file(config: &Config) -> String {
 }
 
 /// Whether a dashboard of netmonitor answers there.
-fn answers(address: SocketAddr) -> bool {
+pub(super) fn answers(address: SocketAddr) -> bool {
     let ask = || -> io::Result<String> {
         let ip = if address.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { address.ip() };
         let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), PATIENCE)?;

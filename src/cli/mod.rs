@@ -1,6 +1,7 @@
 //! The commands, one file each. The only place with a boxed error: whatever went wrong becomes one line on standard
 //! error and an exit code: 0 done, 1 failed, 2 wrong use.
 
+mod backup;
 mod check;
 mod config;
 mod dashboard;
@@ -11,6 +12,8 @@ mod local;
 mod password;
 mod replay;
 mod run;
+mod units;
+mod update;
 
 use crate::capture::pcap::STANDARD_INPUT;
 use crate::config::Config;
@@ -46,6 +49,10 @@ enum Command {
     Password(password::Password),
     Export(export::Export),
     Feeds(feeds::Feeds),
+    Units(units::Units),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    Update(update::Update),
 }
 
 /// Runs the command that the arguments name.
@@ -84,6 +91,10 @@ fn start(command: Command) -> Outcome {
         Command::Password(command) => command.start(),
         Command::Export(command) => command.start(),
         Command::Feeds(command) => command.start(),
+        Command::Units(command) => command.start(),
+        Command::Backup(command) => command.start(),
+        Command::Restore(command) => command.start(),
+        Command::Update(command) => command.start(),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Password {
 impl Password {
     pub(super) fn start(self) -> Outcome {
         let config = read_config(self.config.as_ref(), &[])?;
-        let chosen = if io::stdin().is_terminal() { ask()? } else { line()? };
+        let chosen = if io::stdin().is_terminal() { twice("new password: ")? } else { line()? };
         let hash = password::hash(&chosen)?;
         let socket = service::socket_path(&service::run_dir());
         match Local::reach(&socket) {
@@ -43,20 +43,22 @@ impl Password {
     }
 }
 
-fn line() -> io::Result<String> {
+/// A line of standard input.
+pub(super) fn line() -> io::Result<String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Asks twice, without showing what is typed.
-fn ask() -> Result<String, Box<dyn std::error::Error>> {
-    let first = hidden("new password: ")?;
+pub(super) fn twice(prompt: &str) -> Result<String, Box<dyn std::error::Error>> {
+    let first = hidden(prompt)?;
     let second = hidden("once more: ")?;
-    if first == second { Ok(first) } else { Err("the two passwords differ; nothing was changed".into()) }
+    if first == second { Ok(first) } else { Err("the two differ; nothing was changed".into()) }
 }
 
-fn hidden(prompt: &str) -> io::Result<String> {
+/// Asks without showing what is typed.
+pub(super) fn hidden(prompt: &str) -> io::Result<String> {
     eprint!("{prompt}");
     io::stderr().flush()?;
     let stdin = io::stdin();

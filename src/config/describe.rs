@@ -4,7 +4,11 @@ use super::layers::Known;
 use super::page::{Applies, Fixed};
 use super::{Config, Origin};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use toml::Value;
+
+/// What each setting means in Dutch, by key. English comes from the place where it is declared.
+const DUTCH: &str = include_str!("dutch.json");
 
 /// A text that no word of ours is, to be told which are.
 const NO_WORD: &str = "?";
@@ -18,6 +22,7 @@ impl Config {
         let docs =
             |known: &Known| known.keys().map(|(key, doc, default)| (key, doc, default.clone())).collect();
         let mut section = (String::new(), Vec::<(&str, String, Value)>::new());
+        let dutch: BTreeMap<String, String> = serde_json::from_str(DUTCH).expect("a test reads it");
         let mut all = Vec::new();
         for (known, key, value, origin) in self.layers.keys() {
             if section.0 != known.name {
@@ -34,6 +39,7 @@ impl Config {
                 "origin": origin_code(&origin),
                 "from": origin.to_string(),
                 "doc": doc,
+                "doc_nl": dutch.get(&key).or_else(|| dutch.get(name)),
                 "editable": editable.is_ok(),
                 "applies": editable.or(super::page::applies(&key)).unwrap_or(Applies::Restart),
                 "fixed": editable.err(),
@@ -96,7 +102,7 @@ const fn origin_code(origin: &Origin) -> &'static str {
 }
 
 /// The value as the page may see it: an address of a list may carry a key or password, which stays here.
-fn shown(key: &str, value: &Value) -> Json {
+pub(super) fn shown(key: &str, value: &Value) -> Json {
     let mut json = json!(value);
     if key == "feeds.lists" {
         let urls = json.as_array_mut().into_iter().flatten().filter_map(|list| list.get_mut("url"));

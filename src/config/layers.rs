@@ -291,11 +291,25 @@ impl Layers {
 
     /// What the settings page set.
     pub(super) fn page_values(&self) -> BTreeMap<String, Value> {
-        let page = |(_, origin): &&(Value, Origin)| matches!(origin, Origin::Page(..));
+        self.values_from(|origin| matches!(origin, Origin::Page(..)))
+    }
+
+    /// What the file set.
+    pub(super) fn file_values(&self) -> BTreeMap<String, Value> {
+        self.values_from(|origin| matches!(origin, Origin::File(..)))
+    }
+
+    fn values_from(&self, wanted: impl Fn(&Origin) -> bool) -> BTreeMap<String, Value> {
         let own = |(key, values): (&String, &Vec<(Value, Origin)>)| {
-            Some((key.clone(), values.iter().find(page)?.0.clone()))
+            Some((key.clone(), values.iter().find(|(_, origin)| wanted(origin))?.0.clone()))
         };
         self.set.iter().filter_map(own).collect()
+    }
+
+    /// What is in force for a key; `None` when there is no such key.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        let (_, default) = self.find(key).ok()?;
+        Some(self.set.get(key).and_then(|values| values.last()).map_or(default, |(value, _)| value))
     }
 }
 

@@ -93,8 +93,24 @@ impl Config {
         self.layers.page_values()
     }
 
+    /// What config.toml set, as it may leave this machine, and those values that may not because they may carry a key or
+    /// password.
+    pub fn file_values(&self) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
+        let all = self.layers.file_values();
+        let shown: BTreeMap<String, Json> =
+            all.iter().map(|(key, value)| (key.clone(), super::describe::shown(key, value))).collect();
+        let whole = all.iter().map(|(key, value)| (key.clone(), serde_json::json!(value)));
+        let secret = whole.filter(|(key, value)| shown[key] != *value).collect();
+        (shown, secret)
+    }
+
+    /// What is in force for a key, and as it may leave this machine; `None` when there is no such key.
+    pub fn in_force(&self, key: &str) -> Option<(Json, Json)> {
+        self.layers.value(key).map(|value| (serde_json::json!(value), super::describe::shown(key, value)))
+    }
+
     /// Why a key cannot be changed on the page, if so; else when a change is in force.
-    pub(super) fn editable(&self, key: &str) -> Result<Applies, Fixed> {
+    pub fn editable(&self, key: &str) -> Result<Applies, Fixed> {
         match self.layers.origin(key) {
             Origin::Environment(_) => Err(Fixed::Environment),
             Origin::CommandLine => Err(Fixed::CommandLine),
@@ -107,7 +123,10 @@ impl Config {
         let path = self.page_path();
         let read = match path.metadata() {
             Ok(file) if file.len() > LARGEST => Err("larger than 1 MiB".to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self,
+            // Not in a folder: the store says so, too, and better.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return self;
+            }
             _ => fs::read_to_string(&path).map_err(|error| error.to_string()),
         };
         match read {

@@ -220,10 +220,11 @@ fn from_where(sources: u32, last: Ip) -> Sentence {
     }
 }
 
-/// A kind in the words of a sentence: by its id in English, by its title in Dutch.
+/// A kind in the words of a sentence: by its title.
 pub fn titled(id: &str) -> Sentence {
-    let title = KINDS.iter().find(|kind| kind.id == id).map_or(id, |kind| kind.nl.title);
-    Sentence { en: id.to_owned(), nl: format!("“{title}”") }
+    let kind = KINDS.iter().find(|kind| kind.id == id);
+    let [en, nl] = [kind.map(|k| k.en.title), kind.map(|k| k.nl.title)].map(|title| title.unwrap_or(id));
+    Sentence { en: format!("“{en}”"), nl: format!("“{nl}”") }
 }
 
 /// Sets who acts and on whom.

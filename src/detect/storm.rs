@@ -132,7 +132,7 @@ impl Storm {
 /// A kind and how many of it.
 fn counted(kind: &str, n: u64) -> Sentence {
     let kind = titled(kind);
-    say!("{kind} {n}", "{n} keer {kind}"; kind)
+    say!("{n} times {kind}", "{n} keer {kind}"; kind)
 }
 
 #[cfg(test)]

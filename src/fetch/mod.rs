@@ -6,6 +6,7 @@
 
 mod client;
 pub mod kept;
+mod names;
 
 use crate::addr::Inside;
 use crate::config::{Config, FeedList};
@@ -166,6 +167,26 @@ fn add(builder: &mut Builder, list: &FeedList, path: &Path) -> io::Result<Report
             return Ok(report);
         }
     }
+}
+
+/// Fetches what `url` names into `out`, at most `bytes` in `seconds`; the owner named it, so it may be on his own network.
+/// The error is for people.
+pub fn file(
+    url: &str,
+    ca_file: Option<&Path>,
+    bytes: u64,
+    seconds: u32,
+    out: &mut dyn io::Write,
+) -> Result<(), String> {
+    let wanted = FeedList {
+        url: Some(url.to_owned()),
+        allow_private: true,
+        ca_file: ca_file.map(Path::to_owned),
+        ..FeedList::default()
+    };
+    let fetched = client::fetch(&wanted, None, client::Limits { bytes, seconds }, out);
+    // What lists may do about it is of no use here.
+    fetched.map(drop).map_err(|why| why.split(';').next().unwrap_or_default().to_owned())
 }
 
 /// Compiles everything that is here: fetched lists and files apart, so that files that change need not wait.

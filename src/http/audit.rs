@@ -37,13 +37,15 @@ const ACTIONS: &[(Method, &str, &str)] = &[
     (Method::Patch, "/api/devices/:id", "device_changed"),
     (Method::Patch, "/api/settings", "settings_changed"),
     (Method::Post, "/api/settings/undo", "settings_undone"),
+    (Method::Post, "/api/backup", "backed_up"),
+    (Method::Post, "/api/restore", "restored"),
     (Method::Post, "/api/alerts/ack", "alerts_acknowledged"),
     (Method::Delete, "/api/alerts/ack", "alerts_reopened"),
 ];
 /// Changes too small for the log, or none at all: an acknowledgement says by whom in the alert itself.
 const SILENT: &[&str] = &["/api/alerts/:id/ack", "/api/two-factor", "/api/selftest"];
 /// Refusals that are written down: someone guessed.
-const GUESSES: &[&str] = &["wrong_password", "wrong_code", "code_used", "locked_out"];
+const GUESSES: &[&str] = &["wrong_password", "wrong_code", "code_used", "locked_out", "wrong_passphrase"];
 /// Guesses written down within [`GUESS_TIME`]; the rest are counted in the next line.
 const GUESSES_KEPT: u64 = 20;
 /// Microseconds.
@@ -57,6 +59,7 @@ struct Note {
     by: Option<String>,
     about: String,
     count: Option<u64>,
+    unsaid: bool,
 }
 
 fn noted(mut response: Response, how: impl FnOnce(&mut Note)) -> Response {
@@ -74,6 +77,11 @@ pub fn by(response: Response, who: String) -> Response {
 /// Adds what it was about: a name of an account, a token, a device, a setting.
 pub fn about(response: Response, what: String) -> Response {
     noted(response, |note| note.about = what)
+}
+
+/// Leaves it out: nothing was changed.
+pub fn unsaid(response: Response) -> Response {
+    noted(response, |note| note.unsaid = true)
 }
 
 /// Adds how many things changed.
@@ -113,7 +121,7 @@ impl Asked {
                     || matches!(pattern, "/api/session" | "/kiosk") && note.by.is_none()
             }
         };
-        if SILENT.contains(&pattern) || quiet {
+        if SILENT.contains(&pattern) || quiet || note.unsaid {
             return;
         }
         let known = ACTIONS.iter().find(|(method, path, _)| *method == self.method && *path == pattern);

@@ -14,8 +14,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// Largest request body, bytes. The longest we ask for is a note of 500 characters.
+/// Largest request body, bytes. The longest we ask for is a note of 2,000 characters.
 pub const BODY_BYTES: usize = 64 * 1024;
+/// Where a backup is taken in. Bodies are read before it is known who sends them, so of these there is one at a time.
+const LARGE: (&str, usize) = ("/api/restore", crate::backup::LARGEST + 4096);
 /// A body must arrive within this.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -86,7 +88,7 @@ pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -
     converted.ext_mut().insert(forwarded.clone());
     if !body.is_end_stream() {
         let content_type = converted.remove_header("content-type");
-        converted.set_body(read(body).await?);
+        converted.set_body(read(body, path).await?);
         match content_type {
             Some(values) => drop(converted.insert_header("content-type", &values)),
             None => drop(converted.remove_header("content-type")),
@@ -96,13 +98,20 @@ pub async fn request(request: hyper::Request<Incoming>, forwarded: &Forwarded) -
 }
 
 /// The whole body, within its limits.
-async fn read(mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+async fn read(mut body: Incoming, path: &str) -> Result<Vec<u8>, Refusal> {
+    static TURN: async_lock::Mutex<()> = async_lock::Mutex::new(());
+    let large = path == LARGE.0 && body.size_hint().exact().is_none_or(|size| size > BODY_BYTES as u64);
+    let turn = if large { Some(TURN.try_lock()) } else { None };
+    if matches!(turn, Some(None)) {
+        return Err(Refusal::busy("busy", "another backup is just being taken in", 5));
+    }
+    let most = if large { LARGE.1 } else { BODY_BYTES };
     let too_large = || {
-        let message = format!("the body is larger than {BODY_BYTES} bytes");
+        let message = format!("the body is larger than {most} bytes");
         Refusal::new(StatusCode::PayloadTooLarge, "body_too_large", message)
     };
     // Before the first read, so that a client that asks `Expect: 100-continue` is told not to.
-    if body.size_hint().lower() > BODY_BYTES as u64 {
+    if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
     let all = async {
@@ -110,7 +119,7 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Refusal> {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             let frame = frame.map_err(|_| Refusal::bad("the body could not be read"))?;
             if let Some(data) = frame.data_ref() {
-                if bytes.len() + data.len() > BODY_BYTES {
+                if bytes.len() + data.len() > most {
                     return Err(too_large());
                 }
                 bytes.extend_from_slice(data);

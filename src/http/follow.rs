@@ -3,7 +3,7 @@
 
 use super::front::Front;
 use super::sse::Status;
-use super::upstream::{Event, Question, within};
+use super::upstream::{Event, Events, Question, within};
 use crate::time::{self, SECOND, Timestamp, WallTime};
 use smol::Timer;
 use smol::future::FutureExt as _;
@@ -63,13 +63,14 @@ impl Link {
         self.newest.into_iter().chain(self.owed).min()
     }
 
-    /// A subscription that resumes after `from` stands. False when a viewer that is farther behind came meanwhile.
-    fn stands(&mut self, from: Option<u64>) -> bool {
+    /// A subscription that was asked to resume after `from` stands, and begins after `begun` where it says so. False
+    /// when a viewer that is farther behind came meanwhile.
+    fn stands(&mut self, from: Option<u64>, begun: Option<u64>) -> bool {
         if self.resume() != from {
             return false;
         }
         // What was owed comes now, in order: cut short, the next one begins where this one ended.
-        (self.away, self.newest, self.owed) = (None, from, None);
+        (self.away, self.newest, self.owed) = (None, begun.or(from), None);
         self.subscriptions += 1;
         true
     }
@@ -128,7 +129,10 @@ async fn subscribed(front: &Front) -> Result<()> {
     if head.status != 200 {
         return Err(Error::other(format!("it answered {} to /api/events", head.status)));
     }
-    if !front.link().stands(from) {
+    // Until it is known where this one begins it does not stand: cut before that, the next one would begin after alerts
+    // that came meanwhile, and nobody would know whom they are owed to.
+    let begun = within(OPEN, begin(&mut events)).await?;
+    if !front.link().stands(from, begun) {
         return Ok(());
     }
     front.not_in_a_hurry();
@@ -141,6 +145,10 @@ async fn subscribed(front: &Front) -> Result<()> {
     let passing = async {
         loop {
             let event = within(SILENT, events.next()).await?;
+            // Whoever is owed older ones gets them first: this one comes again, after those.
+            if front.link().owed.is_some() {
+                return Err(ErrorKind::Interrupted.into());
+            }
             if !pass(front, event)? {
                 return Ok(());
             }
@@ -151,16 +159,29 @@ async fn subscribed(front: &Front) -> Result<()> {
     passing.or(hurried).await
 }
 
+/// The first state of a stream: the alert it begins after, unless that is the one it was asked to resume after.
+async fn begin(events: &mut Events) -> Result<Option<u64>> {
+    loop {
+        let event = events.next().await?;
+        if event.field("event") == Some("status") {
+            return Ok(id(&event));
+        }
+    }
+}
+
+fn id(event: &Event) -> Option<u64> {
+    event.field("id")?.parse().ok()
+}
+
 /// Passes one event on. False when it was the last one.
 fn pass(front: &Front, event: Event) -> Result<bool> {
-    let id = event.field("id").and_then(|id| id.parse().ok());
     match event.field("event") {
         // Comments and `retry` are between the monitor and this process.
         None => return Ok(true),
         Some("snapshot") => front.take_snapshot(Arc::from(event.bytes)),
-        Some("status") => return status(front, &event, id),
+        Some("status") => return status(front, &event),
         Some(_) => {
-            id.into_iter().for_each(|id| front.link().passed(id));
+            id(&event).into_iter().for_each(|id| front.link().passed(id));
             front.publish(Arc::from(event.bytes));
         }
     }
@@ -168,7 +189,7 @@ fn pass(front: &Front, event: Event) -> Result<bool> {
 }
 
 /// The monitor speaks of its stream: some of it is for this process, the rest is passed on.
-fn status(front: &Front, event: &Event, id: Option<u64>) -> Result<bool> {
+fn status(front: &Front, event: &Event) -> Result<bool> {
     let data = event.field("data").unwrap_or_default();
     let told: serde_json::Value = serde_json::from_str(data).map_err(Error::other)?;
     if told["lagged"].is_u64() {
@@ -176,11 +197,7 @@ fn status(front: &Front, event: &Event, id: Option<u64>) -> Result<bool> {
     }
     match (told["state"].as_str(), &told["detail"]) {
         (Some("closing"), _) => return Ok(false),
-        (Some("live"), serde_json::Value::Null) => {
-            if id.is_some() {
-                front.link().newest = id;
-            }
-        }
+        (Some("live"), serde_json::Value::Null) => {}
         _ => front.publish(Arc::from(event.bytes.as_slice())),
     }
     Ok(true)
@@ -194,15 +211,16 @@ mod tests {
     fn a_subscription_begins_where_the_viewer_is_that_is_farthest_behind() {
         let mut link = Link::default();
         assert_eq!(link.resume(), None);
-        assert!(link.stands(None) && link.away().is_none());
+        assert!(link.stands(None, Some(4)) && link.away().is_none());
+        assert_eq!(link.resume(), Some(4), "cut at once, nothing after that is skipped");
         link.passed(7);
         link.passed(3);
         assert_eq!(link.resume(), Some(7), "an alert that grew is no newer");
         link.owe(5);
         link.owe(9);
         assert_eq!(link.resume(), Some(5));
-        assert!(!link.stands(Some(7)), "it was begun before that viewer came");
-        assert!(link.stands(Some(5)));
+        assert!(!link.stands(Some(7), None), "it was begun before that viewer came");
+        assert!(link.stands(Some(5), None));
         link.passed(6);
         assert_eq!(link.resume(), Some(6), "cut short, the rest is still to come");
         link.owe(2);

@@ -19,10 +19,9 @@ use http_types::headers::{HeaderName, HeaderValue};
 use http_types::{Method, StatusCode, Version};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
+use smol::Timer;
 use smol::channel::{Receiver, Sender};
-use smol::{LocalExecutor, Timer};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -101,10 +100,24 @@ impl Front {
         })
     }
 
-    /// Follows the monitor and looks after streams, each in a task of its own.
-    pub fn start(self: &Arc<Self>, executor: &Rc<LocalExecutor<'static>>) {
-        executor.spawn(follow::follow(self.clone())).detach();
-        executor.spawn(review(self.clone())).detach();
+    /// Follows the monitor, for ever.
+    pub async fn follow(self: Arc<Self>) {
+        follow::follow(self).await;
+    }
+
+    /// Ends streams whose session ended, for ever.
+    pub async fn review(self: Arc<Self>) {
+        loop {
+            Timer::after(REVIEW).await;
+            for (key, verdict) in self.verdicts.due(self.away()) {
+                match self.upstream.ask(&verdict.question, PATIENCE).await {
+                    Ok(told) if told.head.status == 200 => verdict.renew(),
+                    Ok(told) if told.head.status < 500 => self.verdicts.drop(&key),
+                    // Away: what held goes on to hold.
+                    _ => break,
+                }
+            }
+        }
     }
 
     /// Says good-bye to viewers and ends [`super::serve`].
@@ -193,14 +206,15 @@ impl Front {
         }
     }
 
-    /// The alerts that a viewer missed, encoded. Where the monitor cannot tell, they come once it is back.
-    async fn missed(&self, last: u64) -> Vec<u8> {
+    /// The alerts that a viewer missed, encoded. Where the monitor cannot tell, nothing: they come once it is back, and
+    /// before any that came since.
+    async fn missed(&self, last: u64) -> Option<Vec<u8>> {
         if !self.away() {
             let question = Question::new("GET", &format!("/api/events?once=true&last_event_id={last}"));
             if let Ok(told) = self.ask(&question.header("host", "localhost")).await
                 && told.head.status == 200
             {
-                return told.body;
+                return Some(told.body);
             }
         }
         self.link().owe(last);
@@ -208,7 +222,7 @@ impl Front {
         if !self.away() {
             let _ = self.hurry.0.try_send(());
         }
-        Vec::new()
+        None
     }
 
     /// This process's own counters.
@@ -435,11 +449,16 @@ async fn events(request: Request<State>) -> Answer {
     let front = request.state();
     let seat = Seat::take(&front.hall)?;
     // As in the monitor: the place in the ring first, then what was missed.
-    let reader = front.hall.bus.subscribe();
+    let mut reader = front.hall.bus.subscribe();
     let missed = match asked.last {
         Some(last) => front.missed(last).await,
-        None => Vec::new(),
+        None => Some(Vec::new()),
     };
+    // What came while it was asked in vain is newer than what is owed: told first, it would be resumed after.
+    let missed = missed.unwrap_or_else(|| {
+        reader = front.hall.bus.subscribe();
+        Vec::new()
+    });
     let (away, newest) = front.link().now();
     let status = away.map_or_else(|| Status::new("live"), follow::away_status);
     let status = status.event(newest.and_then(|newest| asked.begin(newest)));
@@ -493,19 +512,4 @@ async fn metrics(request: Request<State>) -> Answer {
         told.body.extend_from_slice(text.as_bytes());
     }
     Ok(relay(told, false))
-}
-
-/// Ends streams whose session ended, for ever.
-async fn review(front: Arc<Front>) {
-    loop {
-        Timer::after(REVIEW).await;
-        for (key, verdict) in front.verdicts.due(front.away()) {
-            match front.upstream.ask(&verdict.question, PATIENCE).await {
-                Ok(told) if told.head.status == 200 => verdict.renew(),
-                Ok(told) if told.head.status < 500 => front.verdicts.drop(&key),
-                // Away: what held goes on to hold.
-                _ => break,
-            }
-        }
-    }
 }

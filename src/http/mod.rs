@@ -13,6 +13,7 @@
 //! | `routes`, `guard` | the one table of routes, and who may pass |
 //! | `auth`, `password` | accounts, sessions, tokens, second factors, lockout, argon2id |
 //! | `session`, `accounts`, `tokens`, `kiosk` | the routes of those: logging in and out, who may do what |
+//! | `backup`, `sealed` | one file out and in, its secrets under a passphrase |
 //! | `audit` | who logged in and changed what |
 //! | `alerts`, `mutes`, `devices`, `monitor`, `settings`, `assets` | the routes themselves |
 //! | `front` | the dashboard in a process of its own: files, snapshot, streams; the rest is forwarded |
@@ -26,6 +27,7 @@ mod app;
 mod assets;
 mod audit;
 mod auth;
+mod backup;
 mod convert;
 mod devices;
 mod follow;
@@ -41,6 +43,7 @@ mod packed;
 pub mod password;
 mod query;
 mod routes;
+pub mod sealed;
 mod session;
 mod settings;
 mod sse;
@@ -50,6 +53,7 @@ mod verdict;
 mod wire;
 
 pub use app::{App, AuthMode, Setup};
+pub use auth::Keepsake;
 pub use front::{Front, FrontSetup};
 pub use hall::{Limits, Stats};
 pub use wire::{ACCESS, Site, bind, serve, serve_local};

@@ -129,9 +129,18 @@ pub async fn places(request: Request<State>) -> Answer {
 
 /// GET `/api/kinds`.
 pub async fn kinds(request: Request<State>) -> Answer {
-    let query = Query::of(&request, &["lang"])?;
-    let language = query.one_of("lang", &["en", "nl"])?;
-    Ok(answer::bytes("application/json", request.state().kinds(usize::from(language == "nl"))))
+    let query = Query::of(&request, &["lang", "texts"])?;
+    let dutch = query.one_of("lang", &["en", "nl"])? == "nl";
+    let all = request.state().kinds(usize::from(dutch));
+    if query.one_of("texts", &["yes", "no"])? != "no" {
+        return Ok(answer::bytes("application/json", all));
+    }
+    // Lists of alerts show the title alone.
+    let mut all: Value = serde_json::from_slice(&all).unwrap_or_default();
+    for kind in all["kinds"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        kind.retain(|key, _| ["id", "severity", "title"].contains(&key.as_str()));
+    }
+    answer::json(&all)
 }
 
 /// The monitor's counters and the dashboard's own.

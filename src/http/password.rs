@@ -66,6 +66,17 @@ pub fn keep(store: &Store, hash: &str) -> Result<(), StoreError> {
     store.set_setting(super::auth::SESSIONS_SETTING, None)
 }
 
+/// Whether this is what [`hash`] makes.
+pub(super) fn is_hash(kept: &str) -> bool {
+    let parts: Vec<&str> = kept.split('$').collect();
+    let numbers = |text: &&str| text.parse::<u32>().is_ok();
+    let bytes = |text: &&str| unhex(text).is_some_and(|bytes| bytes.len() >= 16);
+    matches!(parts[..], ["argon2id", ..])
+        && parts.len() == 5
+        && parts[1..3].iter().all(numbers)
+        && parts[3..].iter().all(bytes)
+}
+
 /// Whether `password` is the one behind `kept`; false as well when `kept` is unreadable.
 pub fn verify(kept: &str, password: &str) -> bool {
     let check = || {
@@ -77,7 +88,7 @@ pub fn verify(kept: &str, password: &str) -> bool {
     password.len() <= LONGEST && check().unwrap_or(false)
 }
 
-fn derive(password: &str, salt: &[u8], memory: u32, passes: u32) -> Option<[u8; 32]> {
+pub(super) fn derive(password: &str, salt: &[u8], memory: u32, passes: u32) -> Option<[u8; 32]> {
     let params = Params::new(memory, passes, 1, Some(32)).ok()?;
     let blocks = params.block_count();
     // A damaged setting must not ask for all the memory or time there is.

@@ -3,7 +3,7 @@
 use super::auth::Admitted;
 use super::guard::{self, Guard};
 use super::{
-    State, accounts, alerts, assets, audit, devices, monitor, mutes, session, settings, sse, tokens,
+    State, accounts, alerts, assets, audit, backup, devices, monitor, mutes, session, settings, sse, tokens,
 };
 use http_types::Method;
 use tide::{Request, Response, Server};
@@ -121,6 +121,9 @@ routes! {
     Get "/api/tokens" Administrator tokens::list,
     Post "/api/tokens" Administrator tokens::add,
     Delete "/api/tokens/:id" Administrator tokens::delete,
+    Get "/api/backup" Administrator backup::download,
+    Post "/api/backup" Administrator backup::sealed,
+    Post "/api/restore" Administrator backup::restore,
     Get "/api/audit" Administrator audit::list,
     Get "/api/openapi.json" Session assets::openapi,
     Get "/metrics" Session monitor::metrics,
@@ -291,7 +294,8 @@ mod tests {
             let what = (entry.method, entry.path);
             assert_eq!(may(&owner), Ok(()), "{what:?}");
             if entry.method == Method::Get {
-                let closed = ["/api/accounts", "/api/tokens", "/api/audit"].contains(&entry.path);
+                let closed =
+                    ["/api/accounts", "/api/tokens", "/api/audit", "/api/backup"].contains(&entry.path);
                 assert_eq!(may(&viewer).is_err(), closed, "{what:?}");
                 assert_eq!(may(&kiosk).is_ok(), shown.contains(&entry.path), "{what:?}");
             } else {

@@ -41,12 +41,13 @@ async fn order(request: &Request<State>, order: SettingsOrder) -> Answer {
 }
 
 /// Who asks, for the list of changes.
-fn who(request: &Request<State>) -> String {
+pub fn who(request: &Request<State>) -> String {
     let who = request.ext::<Admitted>().map(|admitted| admitted.who.clone());
     who.filter(|who| !who.is_empty()).unwrap_or_else(|| "administrator".to_owned())
 }
 
-fn refusal(refusal: SettingsRefusal) -> Refusal {
+/// Why settings were not changed, for whoever asked.
+pub fn refusal(refusal: SettingsRefusal) -> Refusal {
     match refusal {
         SettingsRefusal::Wrong(fields) => {
             let named = |(key, words): (&String, &String)| match key.as_str() {

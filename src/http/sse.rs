@@ -14,7 +14,7 @@ use serde::Serialize;
 use smol::Timer;
 use smol::future::{block_on, zip};
 use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -84,10 +84,10 @@ pub fn status(state: &str, detail: Option<&str>, lagged: Option<u64>) -> Arc<[u8
     Status { detail, lagged, ..Status::new(state) }.event(None)
 }
 
-/// Publishes a comment now and then, one for all viewers.
-pub async fn heartbeat(hall: Arc<Hall>) {
+/// Publishes a comment now and then, for ever; one for all viewers, whoever else beats, too.
+pub async fn heartbeat(hall: &Hall) {
     if hall.counts.beating.swap(true, Relaxed) {
-        return;
+        return pending().await;
     }
     loop {
         Timer::after(HEARTBEAT).await;

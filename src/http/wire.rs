@@ -56,6 +56,10 @@ const LOCAL_CONNECTIONS: u32 = 64;
 const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Clients turned away for want of room that may linger so; beyond that they are closed on at once.
 const LEAVING: u32 = 256;
+/// Requests that wait for their answers; while there are more, nobody else is let in for a moment.
+const ANSWERING: u32 = 64;
+/// How long those in line wait at most for those: longer than a monitor takes to say who may come in.
+const ANSWERING_TIME: Duration = Duration::from_millis(50);
 /// Longest path in a line of the log of requests, bytes.
 const LOGGED_PATH: usize = 256;
 
@@ -106,12 +110,10 @@ pub fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
 /// Accepts and answers until the site is shut down; returns when the last connection has ended, 0.8 s later at most.
 /// Each connection is a task of its own on `executor`.
 pub async fn serve(executor: Executor, listener: Async<TcpListener>, site: impl Into<Site>) {
-    let shared = Shared::new(executor.clone(), site.into());
+    let shared = Shared::new(executor, site.into());
     let hall = &shared.site.hall;
-    let heart = executor.spawn(sse::heartbeat(hall.clone()));
-    accept_all(&shared, &listener).or(hall.stopping()).await;
+    accept_all(&shared, &listener).or(sse::heartbeat(hall)).or(hall.stopping()).await;
     drop(listener);
-    heart.cancel().await;
     let ended = async {
         while hall.counts.connections.load(Relaxed) > 0 {
             Timer::after(Duration::from_millis(10)).await;
@@ -127,9 +129,8 @@ pub async fn serve(executor: Executor, listener: Async<TcpListener>, site: impl 
 /// Answers programs on this machine until [`App::shutdown`]: no session, no `Host` needed. Who may open the socket is
 /// for its file mode to say.
 pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app: Arc<App>) {
-    let shared = Shared::new(executor.clone(), app.into());
+    let shared = Shared::new(executor, app.into());
     let hall = &shared.site.hall;
-    executor.spawn(sse::heartbeat(hall.clone())).detach();
     let accept = async {
         let mut trouble = Trouble::default();
         loop {
@@ -139,7 +140,7 @@ pub async fn serve_local(executor: Executor, listener: Async<UnixListener>, app:
             }
         }
     };
-    accept.or(hall.stopping()).await;
+    accept.or(sse::heartbeat(hall)).or(hall.stopping()).await;
 }
 
 async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
@@ -152,6 +153,7 @@ async fn accept_all(shared: &Rc<Shared>, listener: &Async<TcpListener>) {
         // However many stand in line, each is served before the next is let in: frames and viewers wait for none of
         // them, and the buffers of few are in use at a time.
         smol::future::yield_now().await;
+        shared.calm().await;
     }
 }
 
@@ -246,11 +248,36 @@ struct Shared {
     by_peer: RefCell<HashMap<Peer, u32>>,
     /// Clients turned away that still read why.
     leaving: Cell<u32>,
+    /// Requests that are being answered.
+    answering: Cell<u32>,
 }
 
 impl Shared {
     fn new(executor: Executor, site: Site) -> Rc<Self> {
-        Rc::new(Shared { site, executor, by_peer: RefCell::default(), leaving: Cell::new(0) })
+        Rc::new(Shared {
+            site,
+            executor,
+            by_peer: RefCell::default(),
+            leaving: Cell::new(0),
+            answering: Cell::new(0),
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.site.hall.counts.connections.load(Relaxed) >= self.site.hall.limits.connections.into()
+    }
+
+    /// Waits while many are being told that there is no room, and closing on one more would reset it; and for a moment
+    /// while many wait for answers: each holds its buffers, and a thousand viewers that come at once all wait for the
+    /// one word of the monitor.
+    async fn calm(&self) {
+        let began = time::monotonic();
+        let longer_than = |limit: Duration| time::monotonic().since(began) >= limit.as_micros() as i64;
+        while self.leaving.get() >= LEAVING && self.is_full() && !longer_than(LINGER_TIME)
+            || self.answering.get() >= ANSWERING && !longer_than(ANSWERING_TIME)
+        {
+            Timer::after(Duration::from_millis(2)).await;
+        }
     }
 }
 
@@ -264,9 +291,8 @@ struct Place {
 impl Place {
     fn take(shared: &Rc<Shared>, peer: Peer) -> Option<Place> {
         let hall = &shared.site.hall;
-        let full = hall.counts.connections.load(Relaxed) >= hall.limits.connections.into();
         let share = match peer {
-            Peer::Address(_) if full => Err(()),
+            Peer::Address(_) if shared.is_full() => Err(()),
             Peer::Address(address) if forwarded::is_trusted(address, &hall.trusted) => Ok(None),
             peer => Share::take(shared, peer).map(Some).ok_or(()),
         };
@@ -421,9 +447,21 @@ async fn answered(
         return Err(Refusal::busy("too_many_connections", message, 2));
     }
     let request = convert::request(request, &forwarded).await?;
+    shared.answering.set(shared.answering.get() + 1);
+    let counted = Counted(&shared.answering);
     let mut answer = (shared.site.answer)(request).await;
+    drop(counted);
     forwarded.dress(&mut answer);
     Ok((answer, share.flatten()))
+}
+
+/// One of those counted, until it is dropped, with the connection that it came on or before.
+struct Counted<'a>(&'a Cell<u32>);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 /// How a request begins its line in the log: nothing in it that could pass for the end of the line.

@@ -1,13 +1,14 @@
 //! `dashboard`: the front of a monitor that runs elsewhere on this machine. No store, no engine, no right needed.
 
+use super::tasks::Tasks;
 use super::{RunError, limits, listen};
 use crate::config::Config;
 use crate::http::{self, Front, FrontSetup};
 use crate::{capture::interfaces, machine, pages, service};
 use async_signal::{Signal, Signals};
+use smol::Timer;
 use smol::future::FutureExt as _;
 use smol::stream::StreamExt as _;
-use smol::{LocalExecutor, Timer};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ const SETTLED: Duration = Duration::from_secs(3);
 
 /// Serves the dashboard over the monitor's socket until a signal says stop. The monitor may come and go.
 pub fn dashboard(config: Config) -> Result<(), RunError> {
-    let executor: Rc<LocalExecutor<'static>> = Rc::default();
-    smol::block_on(executor.run(async {
+    let tasks = Tasks::on(Rc::default());
+    smol::block_on(tasks.beside(async {
         let mut signals = Signals::new([Signal::Term, Signal::Int])
             .map_err(|error| RunError::System("signals cannot be received", error))?;
         let listener = listen(&config, &interfaces::list())?;
@@ -28,9 +29,10 @@ pub fn dashboard(config: Config) -> Result<(), RunError> {
             public_hosts: config.dashboard.public_hosts.clone(),
             trusted_proxies: config.dashboard.trusted_proxies.clone(),
         });
-        front.start(&executor);
-        executor.spawn(feed_watchdog()).detach();
-        executor.spawn(settle()).detach();
+        tasks.spawn("following the monitor", front.clone().follow());
+        tasks.spawn("ending streams", front.clone().review());
+        tasks.spawn("the watchdog", feed_watchdog());
+        tasks.spawn("settling", settle());
         service::notify("READY=1");
         let stop = async {
             signals.next().await;
@@ -39,7 +41,7 @@ pub fn dashboard(config: Config) -> Result<(), RunError> {
             front.shutdown();
             std::future::pending().await
         };
-        http::serve(executor.clone(), listener, front.clone()).or(stop).await;
+        http::serve(tasks.executor(), listener, front.clone()).or(stop).await;
         Ok(())
     }))
 }

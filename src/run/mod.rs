@@ -4,6 +4,7 @@
 //! answers commands; HTTP has its own tasks. They share the [`Monitor`] in a `RefCell` that nobody holds across an
 //! await, so there is no lock and no waiting.
 
+mod backup;
 mod claim;
 mod front;
 mod lists;
@@ -11,7 +12,9 @@ mod monitor;
 mod report;
 mod selftest;
 mod settings;
+mod tasks;
 
+pub use backup::restore_store;
 pub use claim::ResetFile;
 pub use front::dashboard;
 pub use lists::{ListStatus, Lists, Loading};
@@ -37,7 +40,7 @@ use async_signal::{Signal, Signals};
 use smol::channel::Receiver;
 use smol::future::FutureExt as _;
 use smol::stream::StreamExt as _;
-use smol::{Async, LocalExecutor, Timer};
+use smol::{Async, Timer};
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -45,6 +48,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
+use tasks::Tasks;
 
 /// Frames per turn of a capture task; then others get theirs. About two milliseconds of work.
 const FRAMES_PER_TURN: usize = 4096;
@@ -72,6 +76,8 @@ pub enum RunError {
     Listen(SocketAddr, io::Error),
     /// The system refused something basic.
     System(&'static str, io::Error),
+    /// A task panicked, by what it does.
+    Defect(&'static str),
 }
 
 impl fmt::Display for RunError {
@@ -88,6 +94,9 @@ impl fmt::Display for RunError {
                 "cannot listen on {address}: {error}; choose another with dashboard.host and dashboard.port"
             ),
             RunError::System(doing, error) => write!(f, "{doing}: {error}"),
+            RunError::Defect(does) => {
+                write!(f, "a defect in this program ended what is in charge of {does}; please report the line above")
+            }
         }
     }
 }
@@ -193,23 +202,24 @@ pub fn run(config: Config) -> Result<(), RunError> {
     for live in &lives {
         monitor.add_interface(live.interface(), live.method());
     }
-    let executor: Rc<LocalExecutor<'static>> = Rc::default();
-    smol::block_on(executor.run(async {
+    let tasks = Tasks::on(Rc::default());
+    smol::block_on(tasks.beside(async {
         let served = serve(&config, &mut monitor, &all)?;
         let monitor = Rc::new(RefCell::new(monitor));
         for (number, live) in lives.into_iter().enumerate() {
-            executor.spawn(capture(live, number, monitor.clone())).detach();
+            tasks.spawn("capturing", capture(live, number, monitor.clone()));
         }
-        executor.spawn(tick(monitor.clone())).detach();
+        tasks.spawn("bringing the second", tick(monitor.clone()));
         if !config.feeds.lists.is_empty() {
-            executor.spawn(follow_lists(monitor.clone())).detach();
+            tasks.spawn("following lists", follow_lists(monitor.clone()));
         }
         if config.dashboard.server != Server::Off {
             let (app, store) = (served.app.clone(), monitor.borrow().store());
-            executor.spawn(claim::watch(app, store, config.dashboard.reset_file.clone())).detach();
+            let reset = config.dashboard.reset_file.clone();
+            tasks.spawn("password resets", claim::watch(app, store, reset));
         }
         service::notify("READY=1");
-        until_stopped(&executor, &monitor, served).await
+        until_stopped(&tasks, &monitor, served).await
     }))
 }
 
@@ -426,7 +436,8 @@ async fn follow_lists(monitor: Rc<RefCell<Monitor>>) {
     }
 }
 
-/// Brings the second, the snapshot, and systemd's watchdog.
+/// Brings the second and the snapshot. Feeds systemd's watchdog as long as every interface gets its turns: a monitor that
+/// no longer captures shall not look alive because its clock ticks.
 async fn tick(monitor: Rc<RefCell<Monitor>>) {
     let mut seconds = Timer::interval(Duration::from_micros(SECOND.unsigned_abs()));
     let watchdog = service::watchdog_interval();
@@ -442,7 +453,9 @@ async fn tick(monitor: Rc<RefCell<Monitor>>) {
                 log::info!("{}: {error}", service::run_dir().display());
             }
         }
-        if watchdog.is_some_and(|every| now.since(fed).unsigned_abs() >= every.as_micros() as u64) {
+        let due =
+            watchdog.is_some_and(|every| u128::from(now.since(fed).unsigned_abs()) >= every.as_micros());
+        if due && monitor.borrow().had_turns_since(fed) {
             service::notify("WATCHDOG=1");
             fed = now;
         }
@@ -451,7 +464,7 @@ async fn tick(monitor: Rc<RefCell<Monitor>>) {
 
 /// Answers commands and serves until a signal; then says good-bye and makes everything durable.
 async fn until_stopped(
-    executor: &Rc<LocalExecutor<'static>>,
+    tasks: &Tasks,
     monitor: &Rc<RefCell<Monitor>>,
     served: Served,
 ) -> Result<(), RunError> {
@@ -459,16 +472,16 @@ async fn until_stopped(
         .map_err(|error| RunError::System("signals cannot be received", error))?;
     let stop = async { drop(signals.next().await) };
     let Served { app, listener, socket, commands } = served;
-    executor.spawn(obey(commands, monitor.clone())).detach();
+    tasks.spawn("answering commands", obey(commands, monitor.clone()));
     if let Some(socket) = &socket {
         let listening = socket.listener.try_clone().and_then(Async::new);
         let listening =
             listening.map_err(|error| RunError::System("the local socket cannot be used", error))?;
-        executor.spawn(http::serve_local(executor.clone(), listening, app.clone())).detach();
+        tasks.spawn("the local socket", http::serve_local(tasks.executor(), listening, app.clone()));
     }
     match listener {
         Some(listener) => {
-            let serving = http::serve(executor.clone(), listener, app.clone());
+            let serving = http::serve(tasks.executor(), listener, app.clone());
             let stop = async {
                 stop.await;
                 app.shutdown();
@@ -501,8 +514,8 @@ pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), R
     let store = Arc::new(Store::in_memory(config.store_options())?);
     kept.keep_in(&store)?;
     let mut monitor = Monitor::new(engine, store, "replay", &PathBuf::from("."));
-    let executor: Rc<LocalExecutor<'static>> = Rc::default();
-    smol::block_on(executor.run(async {
+    let tasks = Tasks::on(Rc::default());
+    smol::block_on(tasks.beside(async {
         let address = SocketAddr::from(([127, 0, 0, 1], config.dashboard.port));
         let listener = http::bind(address).map_err(|error| RunError::Listen(address, error))?;
         let address = listener.get_ref().local_addr().unwrap_or(address);
@@ -511,9 +524,9 @@ pub fn serve_replay(config: &Config, engine: Engine, kept: Kept) -> Result<(), R
         monitor.keep_settings(config.clone(), engine::Settings::default());
         monitor.on_second(time::monotonic());
         let monitor = Rc::new(RefCell::new(monitor));
-        executor.spawn(tick(monitor.clone())).detach();
+        tasks.spawn("bringing the second", tick(monitor.clone()));
         complain(&format!("dashboard: http://{address}/ (until interrupted)"));
         let served = Served { app, listener: Some(listener), socket: None, commands };
-        until_stopped(&executor, &monitor, served).await
+        until_stopped(&tasks, &monitor, served).await
     }))
 }

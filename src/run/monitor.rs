@@ -46,6 +46,7 @@ struct Port {
     shown: Interface,
     stats: LiveStats,
     read_at: Timestamp,
+    turn_at: Timestamp,
 }
 
 /// Engine, store and dashboard.
@@ -140,7 +141,8 @@ impl Monitor {
             Method::Pnet => "pnet",
         };
         let shown = Interface { name: name.to_owned(), source, up: true, ..Interface::default() };
-        self.ports.push(Port { shown, stats: LiveStats::default(), read_at: Timestamp::MIN });
+        let long_ago = Timestamp::MIN;
+        self.ports.push(Port { shown, stats: LiveStats::default(), read_at: long_ago, turn_at: long_ago });
     }
 
     /// Shows this monitor on a dashboard; `kinds` is the catalogue in English and Dutch.
@@ -161,6 +163,7 @@ impl Monitor {
         stats: impl FnOnce() -> LiveStats,
     ) {
         let Some(port) = self.ports.get_mut(number) else { return };
+        port.turn_at = now;
         port.shown.bytes += bytes;
         let up = problem.is_none();
         let changed = up != port.shown.up;
@@ -179,6 +182,11 @@ impl Monitor {
             let down = self.ports.iter().all(|port| !port.shown.up);
             self.engine.on_link(down);
         }
+    }
+
+    /// Whether every interface had a turn after `then`; each has one twice a second, also while its link is down.
+    pub fn had_turns_since(&self, then: Timestamp) -> bool {
+        self.ports.iter().all(|port| port.turn_at > then)
     }
 
     pub(super) fn interfaces(&self) -> Vec<Interface> {
@@ -401,6 +409,8 @@ impl Monitor {
             Command::SelfTest(mark, reply) => reply(self.self_test(&mark)),
             Command::Settings(reply) => reply(self.describe_settings()),
             Command::OrderSettings(who, order, reply) => reply(self.order_settings(who, order)),
+            Command::Backup(reply) => reply(self.backup()),
+            Command::Restore(who, wanted, reply) => reply(self.restore(who, &wanted)),
         }
         self.alerts_changed = true;
     }
@@ -423,5 +433,36 @@ impl Kept {
         store.commit_alerts(&alerts)?;
         self.traffic.iter().try_for_each(|point| store.add_traffic(point))?;
         store.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn one_interface_without_turns_is_enough_to_leave_the_watchdog_unfed() {
+        let config = Config::default();
+        let engine = crate::run::engine(&config, Default::default()).expect("defaults");
+        let store = Arc::new(Store::in_memory(config.store_options()).expect("memory"));
+        let mut monitor = Monitor::new(engine, store, "live", Path::new("."));
+        let [fed, later, much_later] = [10, 20, 30].map(Timestamp::from_secs);
+        assert!(monitor.had_turns_since(fed), "a replay has no interface");
+        monitor.add_interface("eth0", Method::Ring);
+        monitor.add_interface("eth1", Method::Ring);
+        assert!(!monitor.had_turns_since(fed));
+        let turn = |monitor: &mut Monitor, number, now| {
+            monitor.on_interface(number, 0, None, now, LiveStats::default)
+        };
+        turn(&mut monitor, 0, later);
+        assert!(!monitor.had_turns_since(fed), "the other one hangs");
+        turn(&mut monitor, 1, later);
+        assert!(monitor.had_turns_since(fed));
+        turn(&mut monitor, 0, much_later);
+        assert!(!monitor.had_turns_since(later), "the other one hangs since");
+        let down = Some(crate::words::say!("down", "weg"));
+        monitor.on_interface(1, 0, down, much_later, LiveStats::default);
+        assert!(monitor.had_turns_since(later), "a link that is down is waited for, and hangs nothing");
     }
 }

@@ -5,7 +5,7 @@ use super::alerts::{Counts, Recent};
 use super::backend::{Medium, Meter, Metered};
 use super::error::{StoreError, is_corruption};
 use super::schema::{self, Found};
-use super::{alerts, records, series};
+use super::{alerts, kept, records, series};
 use crate::time::WallTime;
 use crate::words::{say, words};
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -62,7 +62,11 @@ impl Source {
         notices: &mut Vec<String>,
     ) -> Result<(Database, Known), StoreError> {
         let why = match self.attempt(notices) {
-            Ok(opened) => return Ok(opened),
+            Ok(opened) => {
+                kept::drop_old(&self.path, now);
+                return Ok(opened);
+            }
+            Err(Fault::Refused(error @ StoreError::Newer(..))) => return self.go_back(error, now, notices),
             Err(Fault::Refused(error)) => return Err(error),
             Err(Fault::Corrupt(why)) => why,
         };
@@ -82,6 +86,23 @@ impl Source {
                     "ook een nieuw bestand is beschadigd: {why}; vervang de kaart of schijf"
                 ),
             ),
+        })
+    }
+
+    /// Goes back to the copy from before a newer program migrated the file.
+    fn go_back(
+        &self,
+        newer: StoreError,
+        now: WallTime,
+        notices: &mut Vec<String>,
+    ) -> Result<(Database, Known), StoreError> {
+        let taken = kept::take_copy(&self.path, schema::version(schema::MIGRATIONS), now)?;
+        notices.push(taken.ok_or(newer)?);
+        self.attempt(notices).map_err(|fault| match fault {
+            Fault::Refused(error) => error,
+            Fault::Corrupt(why) => {
+                StoreError::Failed(self.path.clone(), say!("damaged: {why}", "beschadigd: {why}"))
+            }
         })
     }
 
@@ -110,13 +131,23 @@ impl Source {
 
     fn open_once(&self, notices: &mut Vec<String>) -> Result<(Database, Known), Fault> {
         let refused = |e: &std::io::Error| Fault::Refused(StoreError::io(&self.path, e));
-        let medium = (self.medium)().map_err(|e| refused(&e))?;
-        let metered = Metered::new(medium, self.meter.clone()).map_err(|e| refused(&e))?;
+        let open = || {
+            let medium = (self.medium)().map_err(|e| refused(&e))?;
+            let metered = Metered::new(medium, self.meter.clone()).map_err(|e| refused(&e))?;
+            let size = self.meter.length();
+            let mut builder = Database::builder();
+            builder.set_cache_size(self.cache_bytes);
+            builder.set_check_integrity_on_open(size > 0 && size <= VERIFY_UP_TO);
+            builder.create_with_backend(metered).map_err(|e| self.fault(e.into()))
+        };
+        let mut db = open()?;
+        if let Some(theirs) = schema::older(&db, schema::MIGRATIONS).map_err(|e| self.fault(e))? {
+            // Closed, so that what is copied needs no mending.
+            drop(db);
+            kept::leave_copy(&self.path, theirs).map_err(Fault::Refused)?;
+            db = open()?;
+        }
         let size = self.meter.length();
-        let mut builder = Database::builder();
-        builder.set_cache_size(self.cache_bytes);
-        builder.set_check_integrity_on_open(size > 0 && size <= VERIFY_UP_TO);
-        let mut db = builder.create_with_backend(metered).map_err(|e| self.fault(e.into()))?;
         match schema::prepare(&db, schema::MIGRATIONS).map_err(|e| self.fault(e))? {
             Found::New | Found::Current => {}
             Found::Migrated(from) => {

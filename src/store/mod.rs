@@ -7,6 +7,7 @@ mod audit;
 mod backend;
 mod error;
 mod handle;
+mod kept;
 mod matching;
 mod records;
 mod retention;
@@ -29,6 +30,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Version of the schema that this program writes; an older one is migrated, a newer one is not read.
+pub const SCHEMA: u64 = schema::version(schema::MIGRATIONS);
 
 /// How the store behaves.
 #[derive(Clone, Copy, Debug)]
@@ -162,8 +166,8 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens or creates the file. A corrupt one is set aside as `<path>.corrupt-<time>` and a new one begun; a newer
-    /// one is refused. The strings are what the log should say loudly.
+    /// Opens or creates the file. A corrupt one is set aside as `<path>.corrupt-<time>` and a new one begun. An older one is
+    /// migrated, and a copy left of it; a newer one is refused, unless such a copy is there to go back to. The strings are what the log should say loudly.
     pub fn open(path: &Path, options: Options, now: WallTime) -> Result<(Store, Vec<String>), StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             let mut builder = std::fs::DirBuilder::new();
@@ -376,7 +380,12 @@ impl Store {
 
     /// Durable; `None` deletes.
     pub fn set_setting(&self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
-        self.inner().handle.set_setting(key, value)
+        self.set_settings(&[(key, value)])
+    }
+
+    /// The same of several: all of them or none.
+    pub fn set_settings(&self, all: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
+        self.inner().handle.set_settings(all)
     }
 
     /// Keeps other limits from now on; what is too old or too much goes in the next minutes.

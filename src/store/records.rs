@@ -162,13 +162,15 @@ impl Handle {
         self.read(|txn| Ok(txn.open_table(SETTINGS)?.get(key)?.map(|v| v.value().to_owned())))
     }
 
-    pub(super) fn set_setting(&mut self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+    pub(super) fn set_settings(&mut self, all: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
         self.durable(Cause::Settings, |txn, _| {
             let mut table = txn.open_table(SETTINGS)?;
-            match value {
-                Some(value) => table.insert(key, value)?,
-                None => table.remove(key)?,
-            };
+            for (key, value) in all {
+                match value {
+                    Some(value) => table.insert(key, value)?,
+                    None => table.remove(key)?,
+                };
+            }
             Ok(())
         })
     }

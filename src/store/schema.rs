@@ -105,6 +105,11 @@ pub(super) fn prepare(db: &Database, chain: &[Migration]) -> Result<Found, redb:
     Ok(found)
 }
 
+/// The version of a file that [`prepare`] would migrate.
+pub(super) fn older(db: &Database, chain: &[Migration]) -> Result<Option<u64>, redb::Error> {
+    Ok(stored_version(db)?.filter(|theirs| *theirs < version(chain)))
+}
+
 fn stored_version(db: &Database) -> Result<Option<u64>, redb::Error> {
     match db.begin_read()?.open_table(META) {
         Ok(meta) => Ok(meta.get(VERSION_KEY)?.map(|v| v.value())),

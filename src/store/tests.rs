@@ -1,6 +1,7 @@
 //! Tests of the store as a whole.
 
 mod damage;
+mod migration;
 
 use super::*;
 use crate::alert::Subject;

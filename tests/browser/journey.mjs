@@ -4,10 +4,22 @@
 //   node tests/browser/journey.mjs BASE_URL CLAIM_CODE SCREENSHOT_DIR
 //
 // BASE_URL is a monitor that nobody has claimed yet (with `-` as CLAIM_CODE: one without a password). It should see
-// traffic; steps about alerts and devices are skipped, and say so, when there are none. CHROMIUM names the browser
-// (default /usr/bin/chromium). Prints one line per step, then `N passed, N failed`; exits 1 when one failed.
+// traffic; steps about alerts and devices are skipped, and say so, when there are none. ATTACK is a command that sends
+// a scenario (`{}`) to the monitor. CHROMIUM names the browser (default /usr/bin/chromium). Prints one line per step, then `N passed, N failed`; exits 1 when one failed.
 
-import { expect, journey, live as isLive, overflow as widthOver, password, rawWords } from "./lib.mjs";
+import {
+  ATTACKER,
+  attack,
+  expect,
+  journey,
+  live as isLive,
+  overflow as widthOver,
+  password,
+  rawWords,
+  rowSeen,
+  until,
+  watchRows,
+} from "./lib.mjs";
 
 const [base, code, shots] = process.argv.slice(2);
 if (!base || !code || !shots) {
@@ -99,6 +111,75 @@ await step("the chart is drawn, and read out by the keyboard", async () => {
   expect(/bit\/s/.test(said ?? ""), `the readout says ${said}`);
   await page.keyboard.press("Escape");
   return said;
+});
+
+const json = (path) => page.evaluate(async (p) => (await fetch(p)).json(), path);
+const scans = async () => (await json(`/api/alerts?state=all&q=kind:port_scan src:${ATTACKER.ip}`)).alerts;
+
+await step("an attack that happens now is in the list and on the first screen within a second", async () => {
+  if (!process.env.ATTACK) return "skipped: nothing to attack with";
+  const wall = await context.newPage();
+  watch(wall);
+  await go("/", wall);
+  await isLive(wall);
+  await go("/alerts");
+  await live();
+  await page.waitForSelector(".alert-list .row, .empty");
+  await page.mouse.move(2, 2);
+  const before = Number((await wall.locator(".tally.high b").innerText()).replace(/\D/g, ""));
+  await Promise.all([watchRows(page), watchRows(wall)]);
+  const sent = attack("port_scan_ipv6");
+  const alert = await until("its alert", 20, async () => (await scans())[0]);
+  const delays = [];
+  for (const target of [page, wall]) delays.push((await rowSeen(target, String(alert.id))) - Date.parse(alert.time));
+  await sent;
+  await wall.waitForFunction((n) => Number(document.querySelector(".tally.high b").textContent.replace(/\D/g, "")) > n, before);
+  await wall.close();
+  const told = `${delays[0]} ms until it stood in the list, ${delays[1]} ms on the first screen`;
+  expect(Math.max(...delays) < 1000, told);
+  return told;
+});
+
+await step("it is opened, muted for that pair, and the mute hides what comes again", async () => {
+  if (!process.env.ATTACK) return "skipped: nothing to attack with";
+  const [{ id }] = await scans();
+  await page.locator(`.alert-list a[href*="id=${id}&"]`).click();
+  await page.waitForSelector(".detail h2");
+  await page.waitForSelector(".detail table");
+  await shot("attack");
+  await page.locator('.detail [data-key="m"]').click();
+  await page.locator('dialog input[value="kind_pair"]').check();
+  await page.fill('dialog input[name="reason"]', "Our own test");
+  await shot("mute");
+  await page.locator("dialog button.primary").click();
+  await page.waitForSelector("dialog", { state: "detached" });
+  await attack("port_scan_ipv6");
+  const mine = (m) => m.reason === "Our own test" && m.hidden > 0;
+  const mute = await until("a hidden alert", 20, async () => (await json("/api/mutes")).mutes.find(mine));
+  await page.keyboard.press("Escape");
+  await page.locator(".page-head").getByRole("button", { name: "Mute" }).click();
+  await page.locator("dialog").getByText("Our own test").waitFor();
+  await page.locator("dialog .mute").getByRole("button", { name: "End" }).click();
+  await page.waitForSelector("dialog .mute", { state: "detached" });
+  await page.keyboard.press("Escape");
+  return `${mute.hidden} hidden`;
+});
+
+await step("the attacker is found by its address, and named; its alerts bear the name", async () => {
+  if (!process.env.ATTACK) return "skipped: nothing to attack with";
+  await go("/");
+  await live();
+  await page.keyboard.press("/");
+  await page.waitForSelector("dialog.search");
+  await page.keyboard.type(ATTACKER.mac);
+  await page.locator('dialog.search a[href*="/devices/"]').first().click();
+  await page.waitForSelector('form input[name="name"]', { state: "attached" });
+  await rename("Test bench");
+  await page.waitForFunction(() => document.querySelector("h1")?.textContent.includes("Test bench"));
+  const [{ id }] = await scans();
+  await go(`/alerts?state=all&id=${id}`);
+  await page.waitForFunction(() => document.querySelector(".detail h2")?.textContent.includes("Test bench"));
+  return text(".detail h2");
 });
 
 await step("an alert opens with its evidence, and is acknowledged with a note", async () => {

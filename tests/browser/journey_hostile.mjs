@@ -12,7 +12,7 @@ if (!base || !code || !shots) {
   console.error("usage: node journey_hostile.mjs BASE_URL CLAIM_CODE SCREENSHOT_DIR");
   process.exit(2);
 }
-const { page, context, open, step, shot, go, enter, end } = await journey(base, shots);
+const { page, context, open, step, shot, go, enter, forgive, end } = await journey(base, shots);
 await enter(code);
 const storageState = await context.storageState();
 const ask = (path) => page.evaluate(async (p) => (await fetch(p)).json(), path);
@@ -137,14 +137,16 @@ for (const [width, colorScheme, locale] of [
     });
     return `${text.length} characters`;
   });
-  await step(`${picked.length} devices of hostile names, each on its page, at ${width} px`, async () => {
+  // Half of them narrow, the other half wide.
+  const here = picked.filter((_, i) => i % 2 === (width === 360 ? 0 : 1));
+  await step(`${here.length} devices of hostile names, each on its page, at ${width} px`, async () => {
     let shown = 0;
-    for (const device of picked) {
+    for (const device of here) {
       const text = await look(target, `/devices/${device.id}`);
       shown += text.includes(device.label.trim().slice(0, 20));
     }
     await shot(`hostile-device-${width}`, target);
-    expect(shown > picked.length * 0.7, `only ${shown} of ${picked.length} names stand on their page as they are`);
+    expect(shown > here.length * 0.7, `only ${shown} of ${here.length} names stand on their page as they are`);
     return `${shown} names as they are`;
   });
   await step(`${told.length} alerts that carry hostile texts at ${width} px`, async () => {
@@ -176,6 +178,8 @@ for (const [width, colorScheme, locale] of [
   await own.close();
 }
 
+// A kind and an address that there cannot be are refused, in words.
+forgive(/status of 400.*\/api\/alerts/);
 await step("exports are files of text", async () => {
   for (const path of ["/api/alerts?state=all&format=csv", "/api/alerts?state=all&limit=500"]) {
     const answer = await page.request.get(new URL(path, base).href);

@@ -155,7 +155,8 @@ await step("a mark on the axis leads to the alerts of that stretch", async () =>
   await page.waitForTimeout(500);
   if (!(await page.locator(".pins a").count())) return "skipped: no alerts";
   await page.locator(".pins a").first().click();
-  await page.waitForURL(/\/alerts\?since=.*until=/);
+  await page.waitForURL((url) => url.pathname === "/alerts" && ["since", "until"].every((k) => url.searchParams.has(k)));
+  await page.waitForSelector(".alert-list .row");
 });
 
 await step("devices are found by words and tokens, and the address keeps them", async () => {

@@ -1,5 +1,6 @@
 // What all journeys share: the browser, steps that pass or fail, and what to watch for on every page.
 
+import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -13,13 +14,50 @@ export function expect(condition, words) {
 }
 
 // Codes, and what a program says for nothing, where words should stand.
+// Keys of settings may be named where they are explained.
+const SETTING = /\b(capture|network|detect|devices|store|dashboard|feeds|log)\.[a-z_.]+/g;
 const RAW = /undefined|\bNaN\b|\[object|\b[a-z]+(_[a-z]+)+\b|\b(habits|device|kind|sensor|health)\.[a-z]+/g;
 
 /** Codes among `words`, or null. */
-export const rawWords = (words) => words.match(RAW);
+export const rawWords = (words) => words.replace(SETTING, "").match(RAW);
 
 /** By how many pixels the page is wider than its window. */
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+/** Sends an attack by the command that the environment names, `{}` being the scenario; waits until it was sent. */
+export function attack(scenario) {
+  const [program, ...rest] = process.env.ATTACK.split(" ").map((word) => word.replace("{}", scenario));
+  const child = spawn(program, rest, { stdio: "ignore" });
+  return new Promise((sent, failed) => {
+    child.on("error", failed);
+    child.on("exit", (status) => (status ? failed(new Error(`the attack ended with ${status}`)) : sent()));
+  });
+}
+
+/** Who makes the scans over IPv6 among the scenarios. */
+export const ATTACKER = { ip: "fd00:0:0:1::42", mac: "3c:37:12:00:01:42" };
+
+/** Notes in the page when the row of each alert first stands in a list; `seen(page, id)` answers that moment. */
+export const watchRows = (page) =>
+  page.evaluate(() => {
+    window.rowsSeen = {};
+    new MutationObserver(() => {
+      for (const a of document.querySelectorAll("[data-row] a[href*='id=']"))
+        window.rowsSeen[new URL(a.href).searchParams.get("id")] ??= Date.now();
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+export const rowSeen = (page, id) =>
+  page.waitForFunction((wanted) => window.rowsSeen[wanted], id, { timeout: 20_000 }).then((at) => at.jsonValue());
+
+/** Waits for what `ask` answers. */
+export async function until(what, seconds, ask) {
+  for (const end = Date.now() + 1000 * seconds; Date.now() < end; ) {
+    const answer = await ask();
+    if (answer) return answer;
+    await new Promise((again) => setTimeout(again, 100));
+  }
+  throw new Error(`${what} did not come within ${seconds} s`);
+}
 
 /** Waits until the page is live. */
 export const live = (page) => page.waitForSelector('html[data-link="live"]', { timeout: 20_000 });

@@ -133,6 +133,15 @@ async fn obey(orders: Receiver<Command>) {
             Command::Mutes(_) => {}
             Command::Settings(reply) => reply(settings()),
             Command::OrderSettings(.., reply) => reply(Err(SettingsRefusal::NotLive)),
+            Command::Backup(reply) => {
+                let config = netmonitor::config::Config::default();
+                reply(Ok(netmonitor::restore::made(&config, &devices, &[], "fake", time::wall())));
+            }
+            Command::Restore(_, wanted, reply) => {
+                let config = netmonitor::config::Config::default();
+                let plan = netmonitor::restore::plan(&wanted, &config, &devices, &[], time::wall());
+                reply(plan.map(|plan| plan.told(wanted.apply)));
+            }
             Command::SelfTest(_, reply) => reply(vec![
                 Stage::new("capture", true, 0, Sentence::same("eth0 is listened on")),
                 Stage::new("parser", true, 3, Sentence::same("decoded")),

@@ -19,8 +19,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-/// The binary under test; `NETMONITOR_TEST_BINARY` names another one, such as the release.
+/// The binary that was built with the tests.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_netmonitor");
+
+/// The binary under test; `NETMONITOR_TEST_BINARY` names another one, such as the release.
+pub fn binary() -> String {
+    std::env::var("NETMONITOR_TEST_BINARY").unwrap_or_else(|_| BINARY.to_owned())
+}
 
 /// Memory and processor time are looked at: tests of one program must not overlap.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -126,8 +131,7 @@ impl Monitor {
     /// The same, with more arguments.
     pub fn start_with(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Monitor {
         let began = time::monotonic();
-        let binary = std::env::var("NETMONITOR_TEST_BINARY");
-        let mut child = Command::new(binary.as_deref().unwrap_or(BINARY))
+        let mut child = Command::new(binary())
             .args(["run", "--interface", "mon0"])
             .args(more)
             .env("NETMONITOR_STORE_PATH", folder.join("store.redb"))

@@ -44,7 +44,7 @@ impl Side {
     fn start(folder: &Path, arguments: &[&str], mode: &str, environment: &[(&str, &str)]) -> Side {
         let log = folder.join(format!("{}.log", arguments[0]));
         let kept = File::options().create(true).append(true).open(&log).expect("a file");
-        let child = Command::new(lab::BINARY)
+        let child = Command::new(lab::binary())
             .args(arguments)
             .env("DASHBOARD_SERVER", mode)
             .env("NETMONITOR_STORE_PATH", folder.join("store.redb"))
@@ -186,6 +186,19 @@ impl Browser {
         until("an event with an id", 10, || self.heard().first)
     }
 
+    /// What came around the first of these alerts that it was not told of.
+    pub fn around(&self, missed: u64) -> String {
+        let events = self.events();
+        let after = |event: &Seen| event.name == "alert" && event.data["id"].as_u64() > Some(missed);
+        let at = events.iter().position(after).unwrap_or(events.len());
+        let line = |event: &Seen| {
+            let [id, state, lagged, detail, last] =
+                ["id", "state", "lagged", "detail", "last"].map(|name| event.data[name].clone());
+            format!("{} {} id {id} {state} {lagged} {detail} {last}\n", event.at.micros() / 1000, event.name)
+        };
+        events[at.saturating_sub(20)..events.len().min(at + 5)].iter().map(line).collect()
+    }
+
     /// Waits for an event that fits, among those that came after `after`.
     pub fn wait_for(&self, what: &str, after: Timestamp, fits: impl Fn(&Seen) -> bool) -> Seen {
         until(what, 15, || self.heard().events.iter().find(|e| e.at > after && fits(e)).cloned())
@@ -223,7 +236,12 @@ fn watch(heard: &Mutex<Heard>, headers: &str, stop: &AtomicBool) {
         }
         return;
     }
-    lock().connections += 1;
+    {
+        let mut heard = lock();
+        heard.connections += 1;
+        let data = serde_json::json!({ "last": heard.last });
+        heard.events.push(Seen { at: time::monotonic(), name: "(opened)".to_owned(), data });
+    }
     let mut reader = BufReader::new(stream);
     let (mut name, mut data, mut id, mut line) = (String::new(), String::new(), None, String::new());
     while !stop.load(Relaxed) {
@@ -249,7 +267,12 @@ fn watch(heard: &Mutex<Heard>, headers: &str, stop: &AtomicBool) {
                         heard.alerts.insert(id);
                     }
                 }
+                let lagged = event.data["lagged"].is_u64();
                 heard.events.push(event);
+                if lagged {
+                    // It was too slow itself, and asks for what it lost, as the page does.
+                    return;
+                }
             }
             _ => {}
         }

@@ -14,13 +14,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// The store's setting that holds them.
-const SETTING: &str = "dashboard.accounts";
+pub const SETTING: &str = "dashboard.accounts";
 /// Number of the one administrator.
 pub const ADMINISTRATOR: u64 = 1;
 /// The administrator's name until he has chosen one.
 const NAME: &str = "admin";
 /// Viewers at most.
-const VIEWERS: usize = 64;
+pub const VIEWERS: usize = 64;
 /// Longest name, characters.
 const LONGEST: usize = 64;
 
@@ -94,6 +94,14 @@ impl Accounts {
             all.insert(0, administrator);
         }
         Ok(Accounts { all: Mutex::new(all), offers: Mutex::default() })
+    }
+
+    /// Those that the store holds now; what was offered lapses.
+    pub fn reload(&self, store: &Store) -> Result<(), StoreError> {
+        let Accounts { all, .. } = Accounts::load(store)?;
+        *lock(&self.all) = all.into_inner().unwrap_or_default();
+        lock(&self.offers).clear();
+        Ok(())
     }
 
     /// All of them, the administrator first.

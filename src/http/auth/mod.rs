@@ -3,12 +3,14 @@
 //! Whoever is inside is never asked again, so a guesser cannot shut the owner out of an open browser.
 
 mod accounts;
+mod keepsake;
 mod lockout;
 mod sessions;
 mod tokens;
 mod totp;
 
 pub use accounts::{ADMINISTRATOR, Account, Role};
+pub use keepsake::Keepsake;
 pub use sessions::{Begun, Newcomer, SETTING as SESSIONS_SETTING, Session, browser};
 pub use tokens::{Scope, Token, Wanted};
 pub use totp::qr;
@@ -349,6 +351,24 @@ impl Auth {
         self.tokens.clear(store)?;
         self.accounts.set_two_factor(store, ADMINISTRATOR, None)?;
         store.set_setting(password::SETTING, None)
+    }
+
+    /// Takes passwords, accounts and tokens over from a backup; everyone must log in again.
+    pub fn adopt(&self, store: &Store, keepsake: &Keepsake) -> Result<(), StoreError> {
+        self.end_sessions(store, |_| true)?;
+        keepsake.keep(store)?;
+        self.accounts.reload(store)?;
+        self.tokens.reload(store)?;
+        if self.claimed(store)? {
+            *lock(&self.claim) = None;
+        }
+        Ok(())
+    }
+
+    /// When its turn comes, the work of one password hash.
+    pub async fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _turn = self.turn.lock().await;
+        work()
     }
 
     /// Ends the sessions that `which` picks: how many.

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 
 /// The store's setting that holds them.
-const SETTING: &str = "dashboard.tokens";
+pub const SETTING: &str = "dashboard.tokens";
 /// Tokens kept.
-const ALL: usize = 32;
+pub const ALL: usize = 32;
 /// When a token was last used is written this often, seconds.
 const WRITE_EVERY: i64 = 6 * 3600;
 
@@ -76,6 +76,12 @@ impl Tokens {
     /// Those that the store holds.
     pub fn load(store: &Store) -> Result<Self, StoreError> {
         Ok(Tokens(Mutex::new(read(store, SETTING)?)))
+    }
+
+    /// Those that the store holds now.
+    pub fn reload(&self, store: &Store) -> Result<(), StoreError> {
+        *lock(&self.0) = read(store, SETTING)?;
+        Ok(())
     }
 
     /// The token that this is, noted as used now.
