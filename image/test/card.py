@@ -16,6 +16,11 @@ import time
 
 MIB = 1 << 20
 
+for need, package in (("qemu-system-aarch64", "qemu-system-arm"), ("mcopy", "mtools"), ("ssh", "openssh-client"), ("e2fsck", "e2fsprogs")):
+    if not shutil.which(need, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
+        raise SystemExit(f"please install {package}")
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
 
 def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as probe:

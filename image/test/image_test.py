@@ -105,6 +105,8 @@ def first_boot(card):
     promise("the data partition has grown to the card's end", size > 450, size)
     promise("the journal is in memory", "/run/log/journal" in card.run("ls -d /run/log/journal/*"))
     promise("compressed memory is on", "zram" in card.run("cat /proc/swaps"))
+    within(card, 60, "netmonitor.local is announced",
+           lambda: "Host name is netmonitor.local" in card.run("journalctl -b -u card-mdns --no-pager"))
     promise("SSH takes no password", "publickey" in ssh_methods(card), ssh_methods(card))
     promise("the mirror port is captured on, without being told",
             "eth1" in json.dumps(card.request("GET", "/api/dashboard")[1]["capture"]["interfaces"]))
