@@ -108,8 +108,8 @@ def first_boot(card):
     within(card, 60, "netmonitor.local is announced",
            lambda: "Host name is netmonitor.local" in card.run("journalctl -b -u card-mdns --no-pager"))
     promise("SSH takes no password", "publickey" in ssh_methods(card), ssh_methods(card))
-    promise("the mirror port is captured on, without being told",
-            "eth1" in json.dumps(card.request("GET", "/api/dashboard")[1]["capture"]["interfaces"]))
+    within(card, 60, "the mirror port is captured on, without being told",
+           lambda: "eth1" in json.dumps(card.request("GET", "/api/dashboard")[1]["capture"]["interfaces"]))
     return code
 
 

@@ -26,10 +26,11 @@ def main():
         tree = card.folder / "board.dtb"
         tree.write_bytes(card.get(prefix + "bcm2837-rpi-3-b.dtb"))
         card.port, card.ssh_port = free_port(), free_port()
+        # A USB adapter stands for the Ethernet of the board: an address of a maker, and no better name, make it eth0.
         # The emulated watchdog resets the board as soon as it is armed.
         words = ["qemu-system-aarch64", "-M", "raspi3b", "-nographic", "-kernel", plain, "-initrd", initramfs, "-dtb", tree, "-append",
-                 f"{cmdline} console=ttyAMA0 console=ttyS1 systemd.watchdog_sec=0", "-drive", f"if=sd,format=raw,file={card.image}",
-                 "-netdev", f"user,id=lan,hostfwd=tcp:127.0.0.1:{card.port}-:8080", "-device", "usb-net,netdev=lan",
+                 f"{cmdline} console=ttyAMA0 console=ttyS1 systemd.watchdog_sec=0 net.ifnames=0", "-drive", f"if=sd,format=raw,file={card.image}",
+                 "-netdev", f"user,id=lan,hostfwd=tcp:127.0.0.1:{card.port}-:8080", "-device", "usb-net,netdev=lan,mac=00:16:3e:00:00:01",
                  "-monitor", "none", "-serial", "stdio", "-serial", "null"]
         card.started = time.monotonic()
         try:
