@@ -44,7 +44,10 @@ export function search() {
   el.querySelector("form").addEventListener("submit", () => list.querySelector("a")?.click(), true);
   if (state.devices.size < 25) {
     get("/api/devices").then(
-      (a) => (a?.devices ?? a ?? []).forEach((d) => state.devices.set(d.id, d)),
+      ({ devices }) => {
+        for (const device of devices) state.devices.set(device.id, device);
+        if (input.value) changed();
+      },
       () => {},
     );
   }

@@ -395,6 +395,29 @@ fn an_order_is_taken_back_by_the_time_it_answered() {
 }
 
 #[test]
+fn who_opens_the_page_at_once_after_a_change_sees_it() {
+    let fake = fake::start(|_| {});
+    let alert = fake::alert(3);
+    fake.store.commit_alerts(std::slice::from_ref(&alert)).expect("memory");
+    let mut snapshot = fake::snapshot(2);
+    snapshot.alerts.recent = vec![alert];
+    fake.app.set_snapshot(snapshot);
+    let dashboard = || get(fake.address, "/api/dashboard").json();
+    let before = dashboard();
+    let (device, alert) = (&before["devices"]["list"][0], &before["alerts"]["recent"][0]);
+    let path = format!("/api/devices/{}", device["id"].as_str().expect("an id"));
+    assert_eq!(send(&fake, "PATCH", &path, json!({ "name": "Test bench" })).status, 200);
+    let path = format!("/api/alerts/{}/ack", alert["id"]);
+    assert_eq!(send(&fake, "POST", &path, json!({})).status, 200);
+    // No snapshot came in between.
+    let after = dashboard();
+    assert_eq!(after["devices"]["list"][0]["name"], "Test bench");
+    assert_eq!(after["devices"]["list"][0]["id"], device["id"]);
+    assert!(after["alerts"]["recent"][0]["acknowledged"].is_object());
+    assert_eq!(after["devices"]["list"][1], before["devices"]["list"][1]);
+}
+
+#[test]
 fn wrong_methods_are_told_the_right_ones() {
     let fake = fake::start(|_| {});
     for (method, path, allowed) in [

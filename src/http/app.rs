@@ -120,11 +120,15 @@ impl App {
     /// Sends an alert, raised or grown, to viewers. Commit it to the store first: a viewer that comes in between
     /// resumes from there.
     pub fn publish_alert(&self, alert: &AlertRecord) {
+        lock(&self.latest)
+            .amend(|snapshot| replace(&mut snapshot.alerts.recent, alert, |a| a.id == alert.id));
         self.hall.bus.publish(sse::alert(alert));
     }
 
     /// Sends a device that appeared or changed to viewers.
     pub fn publish_device(&self, device: &DeviceRecord) {
+        lock(&self.latest)
+            .amend(|snapshot| replace(&mut snapshot.devices.list, device, |d| d.id == device.id));
         self.hall.bus.publish(sse::event("device", device, None));
     }
 
@@ -276,7 +280,19 @@ impl App {
     }
 }
 
+/// Puts `new` in the place of the one that is `same`; whether there was one.
+fn replace<T: Clone>(list: &mut [T], new: &T, same: impl Fn(&T) -> bool) -> bool {
+    list.iter_mut().find(|old| same(old)).map(|old| old.clone_from(new)).is_some()
+}
+
 impl Latest {
+    /// Changes the snapshot before the next one comes: who opens a page meanwhile hears no event of what was before.
+    fn amend(&mut self, change: impl FnOnce(&mut Snapshot) -> bool) {
+        if self.snapshot.as_mut().is_some_and(change) {
+            self.whole = None;
+        }
+    }
+
     /// The event carries no lists: they change little and would be most of its bytes.
     fn event(&mut self) -> Option<Arc<[u8]>> {
         let snapshot = self.snapshot.as_mut()?;

@@ -140,7 +140,10 @@ mod tests {
 
     #[test]
     fn the_document_names_every_file_and_each_has_a_media_type() {
-        assert!(DOCUMENT.contains("<link rel=\"icon\" href=\"data:image/svg+xml"), "the icon comes in the document");
+        assert!(
+            DOCUMENT.contains("<link rel=\"icon\" href=\"data:image/svg+xml"),
+            "the icon comes in the document"
+        );
         for file in FILES.iter().filter(|file| file.name != OPENAPI) {
             let inlined = file.name.starts_with("favicon-");
             assert_ne!(DOCUMENT.contains(&format!("\"static/{}\"", file.name)), inlined, "{}", file.name);

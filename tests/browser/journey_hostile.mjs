@@ -36,6 +36,8 @@ async function look(target, path, bring) {
       owned: "owned" in window || new URL(document.baseURI).origin !== location.origin,
       made: [...document.querySelectorAll(foreign)].map((el) => el.outerHTML.slice(0, 80)),
       handlers: [...document.querySelectorAll("*")]
+        // The page's own icon comes in its document.
+        .filter((el) => el.rel !== "icon")
         .filter((el) =>
           [...el.attributes].some(
             (a) =>

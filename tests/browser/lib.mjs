@@ -127,7 +127,8 @@ export async function journey(base, shots, options = {}) {
       console.log(`ok    ${name}${note ? ` (${note})` : ""}`);
     } catch (error) {
       results.failed += 1;
-      console.log(`FAIL  ${name}: ${String(error.message ?? error).split("\n")[0]}`);
+      const where = /journey\w*\.mjs:\d+/.exec(error.stack ?? "")?.[0] ?? "";
+      console.log(`FAIL  ${name}: ${String(error.message ?? error).split("\n")[0]} ${where}`);
       await shot(`failed-${results.failed}`).catch(() => {});
     }
   }
