@@ -9,7 +9,7 @@ BINARY := target/release/netmonitor
 
 .PHONY: help run demo test build cross deb setup setup-test check bench clean
 
-.PHONY: image image-test image-cuts
+.PHONY: image image-test image-cuts test-appliance
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -48,6 +48,9 @@ bench: build ## the numbers of the README, on this machine
 
 image: ## the SD card's image, in target/image (MIRROR=, PROGRAM=; needs `make cross` first)
 	@image/build
+
+test-appliance: ## the package in a fresh Debian, the Pi's program and the card's image in QEMU, CUTS power cuts (root)
+	@CUTS=$(if $(filter command line environment,$(origin CUTS)),$(CUTS),5) tests/appliance
 
 image-test: ## boot the image in QEMU: claim, scan, second boot, offline, files on the card
 	@python3 image/test/image_test.py target/image/netmonitor-*-arm64.img

@@ -40,6 +40,7 @@ let running = false;
 let generation = 0;
 let snapshotWaits = false;
 let reconciled = 0;
+let misfits = 0;
 let interrupted = false;
 let newest = 0;
 
@@ -166,7 +167,8 @@ function unlessAway(error) {
 }
 
 function openStream(mine) {
-  const source = new EventSource(below("/api/events"));
+  // What was raised since the figures came is told first.
+  const source = new EventSource(below(`/api/events${query({ last_event_id: newest || null })}`));
   let opened = false;
   stream = source;
   const listen = (type, f) =>
@@ -334,13 +336,14 @@ export function worst() {
 }
 
 // The snapshot counts what is open; when what we hold does not fit (acknowledged elsewhere, or older than what was
-// sent), ask, at most every ten seconds.
+// sent), ask, at most every ten seconds. What fits with the next one was merely under way.
 async function reconcile() {
   const counts = state.snapshot.alerts?.open ?? {};
   const held = Object.fromEntries(SEVERITIES.map((s) => [s, 0]));
   for (const alert of state.open.values()) held[alert.severity] += 1;
   const misfit = SEVERITIES.some((s) => held[s] > (counts[s] ?? 0) || (held[s] === 0 && counts[s] > 0));
-  if (!misfit || Date.now() - reconciled < 10_000) return;
+  misfits = misfit ? misfits + 1 : 0;
+  if (misfits < 2 || Date.now() - reconciled < 10_000) return;
   reconciled = Date.now();
   const ask = (severity) => get(`/api/alerts${query({ state: "open", severity, limit: 50 })}`);
   try {
