@@ -72,9 +72,10 @@ class Card:
     def _mtools(self, *words):
         subprocess.run(words, check=True, env=self._env())
 
-    def slot(self):
-        """The folder of the slot that the firmware would start, and its kernel, initramfs and command line."""
-        config = self.get("config.txt").decode()
+    def slot(self, trial=False):
+        """The folder of the slot that the firmware would start (`trial`: asked to try another one, by what `tryboot.txt` says),
+        and its kernel, initramfs and command line."""
+        config = self.get("tryboot.txt" if trial else "config.txt").decode()
         prefix = re.search(r"^os_prefix=(.*)$", config, re.M).group(1)
         kernel, initramfs = self.folder / "vmlinuz", self.folder / "initramfs"
         kernel.write_bytes(self.get(prefix + "vmlinuz"))
@@ -83,12 +84,12 @@ class Card:
 
     # Power.
 
-    def start(self, network=True, mirror=False, memory=512, more=""):
+    def start(self, network=True, mirror=False, memory=512, more="", trial=False):
         """Power on. `network`: user-mode network with the page and SSH forwarded; `mirror`: a second network card, into
-        which `inject` puts frames."""
-        _, kernel, initramfs, cmdline = self.slot()
+        which `inject` puts frames. A restart ends QEMU: the firmware that would choose the slot is played by `slot`."""
+        _, kernel, initramfs, cmdline = self.slot(trial)
         self.port, self.ssh_port = free_port(), free_port()
-        words = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", str(memory), "-nographic",
+        words = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", str(memory), "-nographic", "-no-reboot",
                  "-kernel", kernel, "-initrd", initramfs, "-append", f"{cmdline} console=ttyAMA0 net.ifnames=0 {more}",
                  "-drive", f"if=none,id=card,file={self.image},format=raw,cache=writeback",
                  "-device", "virtio-blk-device,drive=card", "-device", "virtio-rng-device", "-monitor", "none", "-serial", "stdio"]
@@ -122,6 +123,11 @@ class Card:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+    def ends(self, seconds):
+        """Waits until the board restarts or is off by its own doing."""
+        self.process.wait(seconds)
+        self.process = None
 
     def wait(self, what, seconds, told):
         """Waits until `what()` is true; returns it."""
@@ -174,6 +180,13 @@ class Card:
         if check and done.returncode != 0:
             raise AssertionError(f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def send(self, file, path, seconds=600):
+        """Copies a file of this machine to the board."""
+        with open(file, "rb") as data:
+            subprocess.run(["ssh", "-q", "-i", self.key, "-p", str(self.ssh_port), "-o", "StrictHostKeyChecking=no", "-o",
+                            "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "root@127.0.0.1", f"cat >{path}"],
+                           stdin=data, check=True, timeout=seconds)
 
     def open_ssh(self):
         self.put("authorized_keys", (self.folder / (self.key.name + ".pub")).read_text())

@@ -13,40 +13,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import frames  # noqa: E402
 from card import Card, clean_up  # noqa: E402
-
-PASSWORD = "a long enough password"
-passed, failed = 0, 0
-
-
-def promise(text, kept, found=""):
-    global passed, failed
-    passed, failed = passed + bool(kept), failed + (not kept)
-    print(f"{'ok' if kept else 'BROKEN'}: {text}" + ("" if kept else f": {found!r}"), flush=True)
-
-
-def within(card, seconds, text, what):
-    """A promise that is kept in a while."""
-    try:
-        card.wait(what, seconds, text)
-        promise(text, True)
-    except AssertionError as error:
-        promise(text, False, str(error)[-600:])
-
-
-def figure(name, value):
-    print(f"figure: {name}: {value}", flush=True)
-
-
-def claim(card):
-    code = card.shown(r"Claim code:\s+([A-Z0-9]{4}-[A-Z0-9]{4})")
-    card.cookie = None
-    status, answer = card.request("POST", "/api/claim", {"code": code, "password": PASSWORD})
-    return code, status, answer
-
-
-def log_in(card):
-    card.cookie = None
-    return card.request("POST", "/api/session", {"password": PASSWORD})[0]
+from promises import claim, end, figure, log_in, promise, within  # noqa: E402
 
 
 class Events(threading.Thread):
@@ -236,8 +203,7 @@ def main():
             log = pathlib.Path(folder) / "console.log"
             if log.exists():
                 keep.write_bytes(log.read_bytes())
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed != 0)
+    end()
 
 
 main()
