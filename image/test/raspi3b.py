@@ -29,7 +29,7 @@ def main():
         # A USB adapter stands for the Ethernet of the board: an address of a maker, and no better name, make it eth0.
         # The emulated watchdog resets the board as soon as it is armed.
         words = ["qemu-system-aarch64", "-M", "raspi3b", "-nographic", "-kernel", plain, "-initrd", initramfs, "-dtb", tree, "-append",
-                 f"{cmdline} console=ttyAMA0 console=ttyS1 systemd.watchdog_sec=0 net.ifnames=0", "-drive", f"if=sd,format=raw,file={card.image}",
+                 f"{cmdline} console=ttyAMA0 systemd.watchdog_sec=0 net.ifnames=0", "-drive", f"if=sd,format=raw,file={card.image}",
                  "-netdev", f"user,id=lan,hostfwd=tcp:127.0.0.1:{card.port}-:8080", "-device", "usb-net,netdev=lan,mac=00:16:3e:00:00:01",
                  "-monitor", "none", "-serial", "stdio", "-serial", "null"]
         card.started = time.monotonic()
@@ -38,6 +38,7 @@ def main():
                                             stderr=subprocess.STDOUT)
             threading.Thread(target=card._listen, args=(card.process,), daemon=True).start()
             print(f"figure: power on to page on a Raspberry Pi 3: {card.wait_for_page(1500):.0f} s")
+            assert card.request("GET", "/login")[0] == 200, "the claim page"
             print("claim code:", card.shown(r"Claim code:\s+([A-Z0-9]{4}-[A-Z0-9]{4})"))
         finally:
             clean_up(card)
