@@ -27,11 +27,12 @@ def main():
         tree.write_bytes(card.get(prefix + "bcm2837-rpi-3-b.dtb"))
         card.port, card.ssh_port = free_port(), free_port()
         # A USB adapter stands for the Ethernet of the board: an address of a maker, and no better name, make it eth0.
+        # Bluetooth has the first serial port; the console is on the second, as the card's command line says.
         # The emulated watchdog resets the board as soon as it is armed.
         words = ["qemu-system-aarch64", "-M", "raspi3b", "-nographic", "-kernel", plain, "-initrd", initramfs, "-dtb", tree, "-append",
-                 f"{cmdline} console=ttyAMA0 systemd.watchdog_sec=0 net.ifnames=0", "-drive", f"if=sd,format=raw,file={card.image}",
+                 f"{cmdline} systemd.watchdog_sec=0 net.ifnames=0", "-drive", f"if=sd,format=raw,file={card.image}",
                  "-netdev", f"user,id=lan,hostfwd=tcp:127.0.0.1:{card.port}-:8080", "-device", "usb-net,netdev=lan,mac=00:16:3e:00:00:01",
-                 "-monitor", "none", "-serial", "stdio", "-serial", "null"]
+                 "-monitor", "none", "-serial", "null", "-serial", "stdio"]
         card.started = time.monotonic()
         try:
             card.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
