@@ -47,17 +47,20 @@ bench: build ## the numbers of the README, on this machine
 	@tests/bench/run
 
 image: ## the SD card's image, in target/image (MIRROR=, PROGRAM=; needs `make cross` first)
+	@tests/setup image
 	@image/build
 
 test-appliance: ## the package in a fresh Debian, the Pi's program and the card's image in QEMU, CUTS power cuts (root)
 	@CUTS=$(if $(filter command line environment,$(origin CUTS)),$(CUTS),5) tests/appliance
 
 image-test: ## boot the image in QEMU: claim, scan, second boot, offline, files on the card; update it
+	@tests/setup appliance
 	@python3 image/test/image_test.py target/image/netmonitor-*-arm64.img
 	@python3 image/test/update_test.py target/image/netmonitor-*-arm64.img target/image/work --long
 
 CUTS ?= 50
 image-cuts: ## pull the plug of the image in QEMU, CUTS times
+	@tests/setup appliance
 	@python3 image/test/power_cuts.py target/image/netmonitor-*-arm64.img $(CUTS)
 
 clean: ## remove what was built
