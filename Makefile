@@ -8,10 +8,9 @@ ARCH ?= arm64
 BINARY := target/release/netmonitor
 
 .PHONY: help run demo test build cross deb setup setup-test check bench clean
-
-.PHONY: image image-test image-cuts test-appliance
+.PHONY: image image-test image-pi3 image-cuts test-appliance
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## install what building needs (Rust, a C linker)
 	@tests/setup build
@@ -57,6 +56,10 @@ image-test: ## boot the image in QEMU: claim, scan, second boot, offline, files 
 	@tests/setup appliance
 	@python3 image/test/image_test.py target/image/netmonitor-*-arm64.img
 	@python3 image/test/update_test.py target/image/netmonitor-*-arm64.img target/image/work --long
+
+image-pi3: ## boot the image in QEMU's Raspberry Pi 3, as far as the page
+	@tests/setup appliance
+	@python3 image/test/raspi3b.py target/image/netmonitor-*-arm64.img
 
 CUTS ?= 50
 image-cuts: ## pull the plug of the image in QEMU, CUTS times
