@@ -10,7 +10,7 @@ BINARY := target/release/netmonitor
 .PHONY: help run demo test build cross deb setup setup-test check bench clean
 .PHONY: image image-test image-pi3 image-cuts test-appliance
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## install what building needs (Rust, a C linker)
 	@tests/setup build
