@@ -3,6 +3,7 @@
 import account from "./words_account.js";
 import alerts from "./words_alerts.js";
 import backup from "./words_backup.js";
+import detectors from "./words_detectors.js";
 import devices from "./words_devices.js";
 import evidence from "./words_evidence.js";
 import frame from "./words_frame.js";
@@ -19,6 +20,7 @@ const WORDS = {
   ...account,
   ...alerts,
   ...backup,
+  ...detectors,
   ...devices,
   ...evidence,
   ...frame,

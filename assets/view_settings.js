@@ -142,11 +142,7 @@ export function settingsView(view) {
   function title(setting) {
     const name = setting.key.slice(setting.section.length + 1);
     if (name === "enabled") return t("setting.enabled");
-    if (has(`setting.${setting.key}`)) return t(`setting.${setting.key}`);
-    // The keys of detectors are English: another language shows them as the keys they are.
-    if (lang() !== "en") return name;
-    const words = name.replace(/_(s|ms|seconds|days|mib|kib)$/, "").replaceAll("_", " ");
-    return words.charAt(0).toUpperCase() + words.slice(1);
+    return t([`setting.${setting.key}`, `setting.any.${name}`].find(has) ?? name);
   }
 
   function row(setting) {

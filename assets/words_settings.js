@@ -165,6 +165,8 @@ export default {
   "setting.dashboard.max_connections": ["Connections, at most", "Verbindingen, hoogstens"],
   "setting.dashboard.session_days": ["Log-ins last", "Inloggen geldt"],
   "setting.dashboard.public_hosts": ["Other names of this page", "Andere namen van deze pagina"],
+  "setting.dashboard.reset_file": ["File that takes the password away", "Bestand dat het wachtwoord wegneemt"],
+  "setting.dashboard.trusted_proxies": ["Proxies that are believed", "Proxy's die worden geloofd"],
   "setting.capture.interfaces": ["Interfaces", "Aansluitingen"],
   "setting.capture.source": ["How frames are read", "Hoe frames worden gelezen"],
   "setting.capture.promiscuous": ["Frames for others too", "Ook frames voor anderen"],

@@ -243,22 +243,28 @@ fn every_refusal_has_words() {
 }
 
 #[test]
-fn every_setting_is_explained_in_dutch() {
+fn every_setting_is_named_and_explained_in_both_languages() {
     let example = read("config.toml.example");
     let page = read("src/config/dutch.json");
+    let words = words();
     let mut section = "";
-    let mut missing = BTreeSet::new();
+    let (mut missing, mut nameless) = (BTreeSet::new(), BTreeSet::new());
     for line in example.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name;
         } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| id_like(key)) {
+            let titles = [format!("setting.{section}.{key}"), format!("setting.any.{key}")];
             let key = format!("{section}.{key}");
+            if !key.ends_with(".enabled") && !titles.iter().any(|id| words.contains_key(id)) {
+                nameless.insert(key.clone());
+            }
             if !key.ends_with(".enabled") && !page.contains(&format!("\n \"{key}\":")) {
                 missing.insert(key);
             }
         }
     }
     none("settings without Dutch words in src/config/dutch.json", &missing);
+    none("settings without a name in assets/words_settings.js or words_detectors.js", &nameless);
 }
 
 /// Whether this is the key of a setting, and no example of a list.
