@@ -78,6 +78,22 @@ await step("every device is told of in Dutch", async () => {
   }
   return `${devices.length} devices`;
 });
+await step("the frame fits every width, in the longer language", async () => {
+  const before = page.viewportSize();
+  await go("/");
+  await live(page);
+  const over = [];
+  for (let width = 320; width <= 1500; width += 20) {
+    await page.setViewportSize({ width, height: 900 });
+    const right = await page.evaluate(() =>
+      Math.max(...[...document.querySelectorAll("header.top *")].filter((el) => el.checkVisibility()).map((el) => el.getBoundingClientRect().right)),
+    );
+    if (right > width + 0.5) over.push(`${width}: by ${Math.ceil(right - width)}`);
+  }
+  await page.setViewportSize(before);
+  expect(!over.length, `sticks out at ${over.join(", ")}`);
+});
+
 await step("what does not exist is refused in Dutch", async () => {
   await go("/devices/ip-192.0.2.99");
   await page.waitForTimeout(800);
