@@ -151,6 +151,8 @@ async function connect() {
   try {
     const [answer] = await Promise.all([get("/api/dashboard"), loadMe().catch(unlessAway)]);
     if (mine !== generation || !running) return;
+    // What is older than these figures can wait until the page stands.
+    reconciled = Date.now();
     accept(answer);
   } catch (error) {
     if (mine !== generation || !running || error.status === 401) return;

@@ -62,6 +62,8 @@ pub struct Monitor {
     pub(super) host: String,
     pub(super) began: Timestamp,
     pub(super) recent: Vec<AlertRecord>,
+    /// How many were open when they were read: who acknowledges tells the store alone.
+    open: BTreeMap<&'static str, u64>,
     pub(super) clock: Clock,
     pub(super) store_problem: Option<Sentence>,
     pub(super) lists: Option<Lists>,
@@ -88,6 +90,7 @@ impl Monitor {
             host: crate::machine::host_name(),
             began: time::monotonic(),
             recent: Vec::new(),
+            open: BTreeMap::new(),
             clock: Clock::default(),
             store_problem: None,
             lists: None,
@@ -327,7 +330,9 @@ impl Monitor {
     /// Gives the dashboard what it shows.
     fn show(&mut self) {
         let Some(app) = self.app.clone() else { return };
-        if std::mem::take(&mut self.alerts_changed) {
+        let open = self.store.open_counts();
+        if std::mem::take(&mut self.alerts_changed) || open != self.open {
+            self.open = open;
             self.recent = report::recent(&self.store);
         }
         app.set_snapshot(self.snapshot(app.viewers()));
